@@ -1,0 +1,264 @@
+"""The words of a declaration: what a tracer is, said as data. The one module that a tracer imports.
+
+Nothing here reads a file, starts a process or knows where a declaration came from: `catalog` finds
+declarations, `soundness` checks them, `config` turns a user's YAML into the same words.
+A declaration is plain data, so that it can be handed from the privileged side to the agent proper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+# ---------------------------------------------------------------------------- metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """Base-2 exponential buckets, 4 to each power of two (native histogram schema 2).
+
+    Exported as classic buckets with the bounds 2**lowest, 2**(lowest+1) … 2**highest, which are exact
+    because every classic bound is the upper bound of a sub-bucket. Bounds are in the metric's unit.
+    """
+
+    lowest: int = -20  # 0.95 µs
+    highest: int = 4  # 16 s
+
+    def bounds(self) -> tuple[float, ...]:
+        return tuple(2.0**k for k in range(self.lowest, self.highest + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """Upper bounds written out, ascending, without +Inf, in the metric's unit."""
+
+    upper: tuple[float, ...]
+
+    def bounds(self) -> tuple[float, ...]:
+        return self.upper
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. `name` is the full literal name as exported (a counter's ends in `_total`).
+
+    `labels` are the label names in the order in which workers give their values.
+    `unit` is the base unit (seconds, bytes, …) and the suffix of the name before `_total`; "" when it has none.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    series: int = 1000  # the greatest number of series that this metric is expected to have
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Metric):
+    kind: ClassVar[str] = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge(Metric):
+    kind: ClassVar[str] = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram(Metric):
+    kind: ClassVar[str] = "histogram"
+    buckets: Exponential | Explicit = field(default_factory=Exponential)
+
+
+# ---------------------------------------------------------------------------- parameters and needs
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A setting of one tracer, under its name in the configuration.
+
+    `kind` is one of: integer, number, text, switch, duration (seconds; "10s", "5m" in the file),
+    texts (a list of texts), pattern (a regular expression).
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the host must give before the tracer can run; `doctor` and the worker check it."""
+
+    capabilities: tuple[str, ...] = ()  # CAP_SYS_PTRACE …
+    commands: tuple[str, ...] = ()  # found on PATH
+    files: tuple[str, ...] = ()  # must exist and be readable
+    kernel: tuple[int, int] = (0, 0)  # the least version
+    packages: Mapping[str, str] = field(default_factory=dict)  # command → Debian package that brings it
+
+
+# ---------------------------------------------------------------------------- output formats
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How one field of a record becomes one sample of `metric` (formats lines, columns, logfmt, log2).
+
+    `labels` maps a label's name to the field that gives its value. The field's number is multiplied by
+    `scale`. `counts` says what a counter's or histogram's number is: `increments` are added up by the
+    agent, `totals` are cumulative already.
+    """
+
+    metric: str
+    value: str = "value"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
+    counts: str = "increments"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """JSON lines, one sample a line, the snapshot closed by `{"end": true}`. See docs/worker-contract.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMetrics:
+    """OpenMetrics or Prometheus text, each snapshot closed by `# EOF`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Every match of `pattern` in a line is a record; its named groups are the fields.
+
+    Without a pattern every number in the line is a record with the fields `value` and `unit`
+    (the word after the number), which reads `12.00 pkt/s 3400.00 byte/s` as it is.
+    """
+
+    pattern: str = ""
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A header line that names the columns, then one record a line, until a blank line or the next header.
+
+    Without `header` the first line is the header; with it, a header is a line that matches this pattern.
+    `separator` is a regular expression.
+    """
+
+    header: str = ""
+    separator: str = r"\s+"
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logfmt:
+    """`key=value key="a value"`: one record a line."""
+
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log2:
+    """The power-of-two histograms that bcc and bpftrace tools print. Exactly one binding, of a histogram.
+
+    The label of a section (`disk = sda`, `@usecs[sda]:`) is the field `section`.
+    """
+
+    bindings: tuple[Binding, ...] = ()
+
+
+Format = Samples | OpenMetrics | Lines | Columns | Logfmt | Log2
+
+# ---------------------------------------------------------------------------- how a tracer runs
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A function of the stem, `function(context) -> Iterator[Iterable[Sample]]`: one `next()` a tick."""
+
+    function: str = "snapshots"
+    format: Format = Samples()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Any program; what it prints on stdout is read in `format`.
+
+    `mode`: `stream` prints when it likes; `ticked` answers every newline on its stdin with one snapshot;
+    `rerun` is run afresh for every tick and ends after printing. A first word without a slash is looked
+    up on PATH; one that begins with `./` lies beside the stem. `{name}` in a word is the parameter `name`.
+    """
+
+    argv: tuple[str, ...]
+    format: Format = Samples()
+    mode: str = "stream"
+    privileged: bool = False  # False: an unprivileged user without any capability
+
+
+@dataclass(frozen=True, slots=True)
+class Tracer:
+    """A named thing that can be started and stopped: what it measures, and how its worker runs."""
+
+    name: str  # equals the stem of its file
+    help: str  # one sentence
+    metrics: tuple[Metric, ...]
+    runs: Generator | Command
+    parameters: tuple[Parameter, ...] = ()
+    needs: Needs = field(default_factory=Needs)
+    default: bool = False  # on when the configuration does not name it
+    overhead: str = ""  # measured, with what measured it
+    series: int = 2000  # series budget: past it new label values fold into `other`
+    picture: str = ""  # the metric drawn on the landing page
+
+    def metric(self, name: str) -> Metric | None:
+        return next((m for m in self.metrics if m.name == name), None)
+
+    @property
+    def ticked(self) -> bool:
+        """Whether a tick is sent to the worker, which then owes one snapshot."""
+        return not (isinstance(self.runs, Command) and self.runs.mode == "stream")
+
+
+# ---------------------------------------------------------------------------- what a generator takes and gives
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A histogram's present state: `counts[n]` observations in sub-bucket `first + n`, cumulative since the start.
+
+    Sub-bucket i of schema 2 holds the values in (2**((i-1)/4), 2**(i/4)]; `zero` counts those at or below 0.
+    With Explicit bounds, sub-bucket i is the i-th bound and `len(bounds)` is +Inf.
+    `sum` is in the metric's unit.
+    """
+
+    sum: float
+    counts: Sequence[int]
+    first: int = 0
+    zero: int = 0
+
+
+Number = int | float
+Sample = tuple[str, Sequence[str], "Number | Counts"]  # metric name, label values in declared order, value
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the host gives to a generator. Paths are injected so that tests can point at recorded trees."""
+
+    parameters: Mapping[str, Any]
+    program: Callable[[int], str]  # pid → program, "other" where no rule names it
+    proc: str = "/proc"
+    sys: str = "/sys"
+
+
+Snapshots = Iterator[Sequence[Sample]]
+
+
+class Unsupported(Exception):
+    """Raised by a generator: this host cannot run the tracer. The text is the reason that the user reads."""
