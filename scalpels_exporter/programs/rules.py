@@ -1,4 +1,4 @@
-"""A rule names the processes of one service. Matching only: `identify` reads the facts, `known` has the built-in list."""
+"""A rule names the processes of one service. Matching only: `identify` reads facts, `known` has the built-in list."""
 
 from __future__ import annotations
 
