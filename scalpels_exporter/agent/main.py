@@ -1,0 +1,174 @@
+"""Wires the parts of the agent proper in its one loop: spawner's messages → supervisor → store → HTTP. No more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import pickle
+import signal
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from scalpels_exporter import __version__, log
+from scalpels_exporter.agent.process import Parts
+from scalpels_exporter.agent.serving import Serving
+from scalpels_exporter.intake.store import Store
+from scalpels_exporter.spawn import messages
+from scalpels_exporter.spawn.link import Link
+from scalpels_exporter.supervise.supervisor import Supervisor
+from scalpels_exporter.web.server import CannotListen, Server
+from scalpels_exporter.web.webfiles import WebFiles
+
+READ_SECONDS = 30.0  # for the spawner to read files again
+CLOSE_SECONDS = 2.0  # for running answers, at the end
+
+_log = log.get("agent")
+
+
+def serve(parts: Parts) -> int:
+    """Until a signal says to end; the exit status."""
+    log.setup(parts.options.log_level, parts.options.log_format)
+    gc.freeze()
+    return asyncio.run(Agent(parts).run())
+
+
+class Agent:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._end: asyncio.Future[int] | None = None
+        self._reading: asyncio.Future[tuple[str, bytes]] | None = None
+        self._reading_turn = asyncio.Lock()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_report)
+        self._end = loop.create_future()
+        self._link = Link(self._parts.spawner, self._answer, self._spawner_gone)
+        self._store = Store()
+        self._supervisor = Supervisor(self._parts.settings, self._store, self._link.send)
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._serving = Serving(self._supervisor, self._store, registry, self._reread)
+        server = Server(
+            self._serving,
+            listen=self._listen(),
+            telemetry_path=self._parts.options.telemetry_path,
+            web_files=self._parts.web_files,
+            fetch=self._fetch if self._parts.web_files else None,
+            registry=registry,
+        )
+        self._link.open()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._finish, 0)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        try:
+            await server.start()
+        except CannotListen as problem:
+            _log.error("%s", problem)
+            self._link.close()
+            return 1
+        self._supervisor.step()
+        _log.info(
+            "agent started",
+            extra={"fields": {"version": __version__, "addresses": ",".join(server.addresses), **self._protection()}},
+        )
+        status = await self._end
+        _log.info("agent ends")
+        self._supervisor.stop_all()
+        await server.close(CLOSE_SECONDS)
+        self._link.close()
+        return status
+
+    def _listen(self) -> list[str]:
+        control = [f"unix:{self._parts.control}"] if self._parts.control else []
+        return [*self._parts.options.listen, *control]
+
+    def _protection(self) -> dict[str, str]:
+        return {"uid": str(os.getuid()), "seccomp": "yes" if self._parts.confined else "no"}
+
+    def _finish(self, status: int) -> None:
+        if self._end is not None and not self._end.done():
+            self._end.set_result(status)
+
+    def _on_hangup(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._serving.reload("SIGHUP"))
+        task.add_done_callback(lambda _: None)
+
+    # ------------------------------------------------------------------ the spawner
+
+    def _spawner_gone(self) -> None:
+        if self._end is not None and not self._end.done():
+            _log.error("the spawner is gone, so no worker can be kept: the agent ends")
+            self._finish(1)
+
+    def _answer(self, words: list[str], descriptors: list[int]) -> None:
+        match words:
+            case ["started", name, run, pid]:
+                self._supervisor.started(name, int(run), int(pid), descriptors)
+            case ["ended", name, run, how]:
+                kind, _, number = how.partition(":")
+                self._supervisor.ended(name, int(run), int(number) if kind == "exit" else -int(number))
+            case ["settings" | "web", result, *_]:
+                self._read_done(result, descriptors)
+            case ["refused", text]:
+                if self._reading is not None and not self._reading.done() and "reading" in text:
+                    self._reading.set_result(("refused", text.encode()))
+                self._supervisor.refused(text)
+
+    def _read_done(self, result: str, descriptors: list[int]) -> None:
+        content = b""
+        for descriptor in descriptors:
+            with os.fdopen(descriptor, "rb") as file:
+                content = file.read()
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result((result, content))
+
+    async def _read(self, order: messages.Order) -> tuple[str, bytes]:
+        """(ok, pickle), (mistakes, text), (same, nothing) or (refused, text)."""
+        async with self._reading_turn:
+            self._reading = asyncio.get_running_loop().create_future()
+            try:
+                self._link.send(order)
+                return await asyncio.wait_for(self._reading, READ_SECONDS)
+            except TimeoutError:
+                return "refused", b"the files could not be read in time"
+            except OSError as error:
+                return "refused", f"the spawner takes no orders: {error}".encode()
+            finally:
+                self._reading = None
+
+    async def _reread(self) -> list[str]:
+        result, content = await self._read(messages.Reload())
+        if result != "ok":
+            return content.decode("utf-8", "replace").splitlines() or ["no answer"]
+        self._supervisor.reload(pickle.loads(content))
+        return []
+
+    async def _fetch(self) -> WebFiles | list[str] | None:
+        """The web configuration's files when they changed; None when not; the mistakes when they are bad."""
+        result, content = await self._read(messages.ReadWeb())
+        if result == "same":
+            return None
+        if result != "ok":
+            return content.decode("utf-8", "replace").splitlines()
+        files: WebFiles = pickle.loads(content)
+        return files
+
+
+def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A mistake of ours in a callback: one line, and the agent goes on."""
+    error = context.get("exception")
+    where = ""
+    with contextlib.suppress(Exception):
+        frame = error.__traceback__  # type: ignore[union-attr]
+        while frame and frame.tb_next:
+            frame = frame.tb_next
+        where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else ""
+    _log.error(
+        "internal error: %s",
+        context.get("message", ""),
+        extra={"fields": {"error": f"{type(error).__name__}: {error}", "at": where}},
+    )

@@ -1,0 +1,91 @@
+"""Makes the process tree: the spawner keeps the privileges, this process gives all of them up, then serves.
+
+The order is the point: settings are read and the spawner is forked while the privileges are there; nothing
+listens before they are gone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from scalpels_exporter.config.load import load
+from scalpels_exporter.config.settings import Settings
+from scalpels_exporter.spawn import child, privileges, spawner
+from scalpels_exporter.spawn.confine import confine
+from scalpels_exporter.web.webfiles import WebFiles
+from scalpels_exporter.web.webfiles import read as read_web
+
+RUN_FOLDER = "/run/scalpels"
+SOCKET_NAME = "agent.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags of `scalpels agent`."""
+
+    config: Path | None
+    listen: tuple[str, ...]
+    web_config: Path | None = None
+    telemetry_path: str = "/metrics"
+    log_level: str = "info"
+    log_format: str = "logfmt"
+    socket: str = ""  # of the control socket; "" for the default place
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the privileged moments leave for the serving ones."""
+
+    options: Options
+    settings: Settings
+    web_files: WebFiles | None
+    spawner: socket.socket
+    control: str  # path of the Unix socket to listen on, "" for none
+    confined: bool
+
+
+def run(options: Options) -> int:
+    """The exit status of the agent. Raises Mistakes before anything is started."""
+    settings = load(options.config)
+    web_files = read_web(str(options.web_config)) if options.web_config else None
+    who = child.agent_identity()
+    control = _control_socket(options.socket, who)
+    sys.stdout.flush()
+    link, spawner_pid = spawner.fork(settings, options.config, options.web_config)
+    privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
+    privileges.hide_memory()
+    os.chdir("/")
+    parts = Parts(options, settings, web_files, link, control, confine())
+    # Only now: what serves is not needed by the spawner and its children, who would carry it in memory.
+    from scalpels_exporter.agent.main import serve
+
+    status = serve(parts)
+    link.close()
+    os.waitpid(spawner_pid, 0)
+    return status
+
+
+def _control_socket(path: str, who: child.Identity | None) -> str:
+    """Where to listen for local control; its folder is made here, while that is allowed."""
+    folder = Path(path).parent if path else Path(default_folder())
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if who and not path:
+            os.chown(folder, who.uid, who.gid)
+    except OSError:
+        return ""  # no local control then; the log says so
+    usable = who is not None or os.access(folder, os.W_OK)
+    return str(folder / (Path(path).name if path else SOCKET_NAME)) if usable else ""
+
+
+def default_folder() -> str:
+    """systemd's RuntimeDirectory= when it gives one; else the user's own, for an agent that is not root."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if given:
+        return given
+    user = os.environ.get("XDG_RUNTIME_DIR", "")
+    return RUN_FOLDER if os.geteuid() == 0 or not user else f"{user}/scalpels"

@@ -1,0 +1,118 @@
+"""The first moments of a worker, between the spawner's fork and the tracer's own code.
+
+Takes privileges away, never gives any: what a worker keeps follows from its declaration alone. The tick and the
+running of a generator or a command are in `worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from scalpels_exporter.config.settings import Chosen, Settings
+from scalpels_exporter.declare import Command
+from scalpels_exporter.spawn import privileges
+
+OPEN_FILES = 1024
+ADDRESS_SPACE_BYTES = 4 << 30  # a backstop; `supervise` enforces the resident limit
+OOM_SCORE = 500  # a node out of memory ends a tracer before a service
+
+# Users without a name: from the range that systemd gives to dynamic users and no distribution gives to people.
+AGENT_UID = 61910
+WORKER_UID = 61911
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    uid: int
+    gid: int
+
+
+def identity(name: str, otherwise: int) -> Identity | None:
+    """The user to become: `name` if the host has it, else a number. None when this process may not change users."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return Identity(otherwise, otherwise)
+    return Identity(entry.pw_uid, entry.pw_gid)
+
+
+def agent_identity() -> Identity | None:
+    return identity("scalpels", AGENT_UID)
+
+
+def worker_identity() -> Identity | None:
+    return identity("scalpels-worker", WORKER_UID)
+
+
+def run(chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner: int) -> NoReturn:
+    """In the forked child: becomes the worker of `chosen`. Never returns."""
+    status = 1
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)  # the spawner's; its number will be another file here
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        for target, descriptor in enumerate(pipes):
+            os.dup2(descriptor, target)
+        os.closerange(3, OPEN_FILES)
+        _limit()
+        os.chdir("/")
+        os.umask(0o077)
+        os.environ.clear()
+        os.environ.update(_ENVIRONMENT)
+        status = _become(chosen, settings, spawner)
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException as error:
+        os.write(2, f"E! worker {chosen.tracer.name}: {type(error).__name__}: {error}\n".encode(errors="replace"))
+    finally:
+        os._exit(status)
+
+
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",  # so that tools print numbers as declared, whatever the host's language
+    "HOME": "/",
+}
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), min(OPEN_FILES, hard)))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+    except OSError:
+        return  # refused where a lower value than the inherited one would be set: then it is high already
+
+
+def _become(chosen: Chosen, settings: Settings, spawner: int) -> int:
+    runs = chosen.tracer.runs
+    who = worker_identity()
+    if isinstance(runs, Command):
+        from scalpels_exporter.worker import command
+
+        if runs.privileged:
+            # A declaration of root's asked for it; ambient, so that an agent that is not root can hand them on.
+            if os.geteuid() != 0:
+                privileges.keep_only(privileges.permitted())
+                privileges.raise_ambient(privileges.permitted())
+        else:
+            privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
+        return command.run(chosen, spawner)
+    from scalpels_exporter.worker import generator
+
+    module = generator.load(chosen.stem)  # before the change of user: the stem may be readable by root alone
+    privileges.keep_only(chosen.tracer.needs.capabilities, *((who.uid, who.gid) if who else (None, None)))
+    privileges.die_with_parent(spawner)
+    return generator.run(chosen, settings.programs, module)

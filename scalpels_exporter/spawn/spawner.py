@@ -1,0 +1,260 @@
+"""The process that keeps the privileges: forks workers by declared name, signals them, reaps them, ends with the agent.
+
+Opens no network and parses nothing but `messages`. It is single-threaded, so that forking is safe, and it never
+blocks: what takes time (reading files, compiling) happens in a child.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import gc
+import os
+import pickle
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from scalpels_exporter.config.settings import Settings
+from scalpels_exporter.processes import children
+from scalpels_exporter.spawn import child, messages, privileges, reader
+
+END_GRACE_SECONDS = 1.5  # after the agent is gone: time for workers to end by themselves
+MOST_WORKERS = 256
+STDOUT_PIPE_BYTES = 1 << 20  # a large snapshot then takes few turns of the agent's loop
+
+
+@dataclass(slots=True)
+class _Worker:
+    tracer: str
+    run: int
+    pid: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    pid: int
+    memory: int
+    web: bool
+
+
+@dataclass(slots=True)
+class Spawner:
+    """One per agent. `main` forks it before anything else is started."""
+
+    agent: socket.socket
+    settings: Settings
+    config: Path | None
+    web_config: Path | None
+    workers: dict[int, _Worker] = field(default_factory=dict)  # by pid
+    reading: _Reading | None = None
+    web_signature: object = None
+
+    def serve(self) -> None:
+        """Until the agent closes its end. Then every worker is ended, and nothing is left behind."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.agent, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == wake_read:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake_read, 4096)
+                    self._reap()
+                elif not self._take():
+                    self._end_all()
+                    return
+
+    # ------------------------------------------------------------------ orders
+
+    def _take(self) -> bool:
+        try:
+            # One byte more than the limit tells a long packet from a whole one.
+            packet, _, _, _ = self.agent.recvmsg(messages.LIMIT + 1)
+        except ConnectionError:
+            return False
+        if not packet:
+            return False
+        try:
+            order = messages.decode(packet)
+            match order:
+                case messages.Start(tracer, run):
+                    self._start(tracer, run)
+                case messages.Terminate(tracer, run):
+                    self._signal(tracer, run, signal.SIGTERM)
+                case messages.Kill(tracer, run):
+                    self._signal(tracer, run, signal.SIGKILL)
+                case messages.Reload():
+                    self._read(web=False)
+                case messages.ReadWeb():
+                    self._read_web()
+        except messages.Refused as refusal:
+            self._answer(f"refused {refusal}")
+        return True
+
+    def _start(self, tracer: str, run: int) -> None:
+        chosen = self.settings.tracers.get(tracer)
+        if chosen is None:
+            raise messages.Refused(f"no tracer is declared as {tracer}")
+        if any(worker.tracer == tracer for worker in self.workers.values()):
+            raise messages.Refused(f"{tracer} has a worker already")
+        if len(self.workers) >= MOST_WORKERS:
+            raise messages.Refused(f"{MOST_WORKERS} workers are there already")
+        pairs = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+        (stdin_read, stdin_write), (stdout_read, stdout_write), (stderr_read, stderr_write) = pairs
+        try:
+            with contextlib.suppress(OSError):  # refused beyond the user's share of pipe memory: then it stays small
+                fcntl.fcntl(stdout_write, fcntl.F_SETPIPE_SZ, STDOUT_PIPE_BYTES)
+            spawner = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                child.run(chosen, self.settings, (stdin_read, stdout_write, stderr_write), spawner)
+            self.workers[pid] = _Worker(tracer, run, pid)
+            self._answer(f"started {tracer} {run} {pid}", (stdin_write, stdout_read, stderr_read))
+        except OSError as error:
+            raise messages.Refused(f"{tracer} could not be forked: {error}") from None
+        finally:
+            for pair in pairs:
+                for descriptor in pair:
+                    os.close(descriptor)
+
+    def _signal(self, tracer: str, run: int, number: int) -> None:
+        for worker in self.workers.values():
+            if (worker.tracer, worker.run) == (tracer, run):
+                _signal_group(worker.pid, number)
+                return
+        # It ended by itself in the same moment: its `ended` is on its way.
+
+    # ------------------------------------------------------------------ reading files
+
+    def _read(self, *, web: bool) -> None:
+        if self.reading is not None:
+            raise messages.Refused("a reading is under way already")
+        memory = os.memfd_create("settings", os.MFD_CLOEXEC)
+        path = self.web_config if web else self.config
+        self.reading = _Reading(reader.fork(path, memory, web=web), memory, web)
+
+    def _read_web(self) -> None:
+        if self.web_config is None:
+            raise messages.Refused("there is no web configuration")
+        now = reader_signature(self.web_signature)
+        if self.web_signature is not None and now == self.web_signature:
+            self._answer("web same")
+            return
+        self._read(web=True)
+
+    def _finish_reading(self, reading: _Reading, status: int) -> None:
+        verb = "web" if reading.web else "settings"
+        code = os.waitstatus_to_exitcode(status)
+        if code == reader.GOOD:
+            os.lseek(reading.memory, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(reading.memory), "rb") as file:
+                found = pickle.load(file)
+            if reading.web:
+                self.web_signature = found.signature
+            else:
+                self.settings = found
+        os.lseek(reading.memory, 0, os.SEEK_SET)
+        self._answer(f"{verb} {'ok' if code == reader.GOOD else 'mistakes'}", (reading.memory,))
+        os.close(reading.memory)
+
+    # ------------------------------------------------------------------ ends
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            pid = found.si_pid
+            worker = self.workers.pop(pid, None)
+            if worker is not None:
+                _signal_group(pid, signal.SIGKILL)  # before it is reaped, while its number cannot be another's
+            _, status = os.waitpid(pid, 0)
+            if worker is not None:
+                self._end_orphans()
+                code = os.waitstatus_to_exitcode(status)
+                self._answer(f"ended {worker.tracer} {worker.run} {f'exit:{code}' if code >= 0 else f'signal:{-code}'}")
+            elif self.reading is not None and pid == self.reading.pid:
+                reading, self.reading = self.reading, None
+                self._finish_reading(reading, status)
+
+    def _end_orphans(self) -> None:
+        """Ends what a worker left behind: as subreaper this process has become the parent of it."""
+        known = {self.reading.pid} if self.reading else set()
+        for pid in children():
+            if pid not in self.workers and pid not in known:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _end_all(self) -> None:
+        for pid in self.workers:
+            _signal_group(pid, signal.SIGTERM)
+        deadline = time.monotonic() + END_GRACE_SECONDS
+        while self.workers and time.monotonic() < deadline:
+            select.select([], [], [], 0.05)
+            self._reap()
+        for pid in list(self.workers):
+            _signal_group(pid, signal.SIGKILL)
+        while living := children():
+            for pid in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, 0)
+
+    def _answer(self, text: str, descriptors: tuple[int, ...] = ()) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        with contextlib.suppress(ConnectionError):  # the agent is gone; the next read says so
+            self.agent.sendmsg([text.encode(errors="replace")[: messages.LIMIT]], ancillary)
+
+
+def reader_signature(last: object) -> object:
+    """The present state of the files that `last` speaks of; None when nothing was read yet."""
+    from scalpels_exporter.web.webfiles import signature
+
+    return None if last is None else signature([path for path, *_ in last])  # type: ignore[attr-defined]
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def fork(settings: Settings, config: Path | None, web_config: Path | None) -> tuple[socket.socket, int]:
+    """Starts the spawner and returns the agent's end of its socket and its pid. Call before any thread exists."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    gc.collect()
+    gc.freeze()  # so that collections in the children do not write on every shared page
+    pid = os.fork()
+    if not pid:
+        ours.close()
+        _become(Spawner(theirs, settings, config, web_config))
+    theirs.close()
+    return ours, pid
+
+
+def _become(spawner: Spawner) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()  # a Ctrl-C in the agent's terminal is the agent's to handle
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it ends when the agent does, after its workers
+        privileges.adopt_orphans()
+        privileges.hide_memory()
+        spawner.serve()
+        status = 0
+    except BaseException as error:
+        os.write(2, f"spawner: {type(error).__name__}: {error}\n".encode(errors="replace"))
+    finally:
+        os._exit(status)

@@ -1,0 +1,288 @@
+"""The owner of every tracer's state: compares what is wanted with what is, and asks the spawner for the next step.
+
+Everything happens in the agent's one loop: messages of the spawner, bytes of workers, control calls and the
+clock each change a `Tracked` and then let `next_step` decide. Serving and rendering are elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from scalpels_exporter import log
+from scalpels_exporter.config.settings import Chosen, Settings
+from scalpels_exporter.intake.reader import Intake
+from scalpels_exporter.intake.store import Store
+from scalpels_exporter.spawn import messages
+from scalpels_exporter.supervise.life import Step, next_moment, next_step
+from scalpels_exporter.supervise.pipes import Pipes
+from scalpels_exporter.supervise.status import State
+from scalpels_exporter.supervise.tracked import Tracked
+from scalpels_exporter.supervise.usage import Usage, usage
+from scalpels_exporter.supervise.wants import Wants
+
+MEMORY_LIMIT_BYTES = 512 << 20  # resident, of a worker and what it started
+BEAT_SECONDS = 5.0  # between looks at what workers cost
+
+_log = log.get("supervise")
+_LEVELS = {"E!": 40, "W!": 30, "I!": 20, "D!": 10}
+
+
+class Supervisor:
+    def __init__(self, settings: Settings, store: Store, send: Callable[[messages.Order], None]) -> None:
+        self.tracked: dict[str, Tracked] = {}
+        self.wants = Wants()
+        self._store = store
+        self._send = send
+        self._runs = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._apply(settings)
+
+    # ------------------------------------------------------------------ settings
+
+    def _apply(self, settings: Settings) -> None:
+        self._settings = settings
+        for name, chosen in settings.tracers.items():
+            known = self.tracked.get(name)
+            if known is None or known.chosen != chosen:
+                self.tracked[name] = self._renewed(known, chosen)
+
+    def _renewed(self, known: Tracked | None, chosen: Chosen) -> Tracked:
+        """A tracer whose declaration changed begins anew; one whose worker runs is restarted for it."""
+        fresh = Tracked(chosen, Intake(chosen.tracer, chosen.series))
+        fresh.since = time.time()
+        if known is not None:
+            fresh.run, fresh.starts, fresh.exits, fresh.spent = known.run, known.starts, known.exits, known.spent
+            fresh.timeouts = known.timeouts
+            if known.live:
+                fresh.life, fresh.pid, fresh.pipes, fresh.usage = known.life, known.pid, known.pipes, known.usage
+                self._store.drop(known.name)
+                self._terminate(fresh, "")
+        return fresh
+
+    def reload(self, settings: Settings) -> None:
+        """The new settings in force; leases and what was said by hand stay."""
+        gone = self.tracked.keys() - settings.tracers.keys()
+        self._apply(settings)
+        self.wants.keep(settings.tracers)
+        for name in gone:
+            self._forget(name)
+        for tracked in self.tracked.values():
+            tracked.life.forgive(time.monotonic())
+        self.step()
+
+    def _forget(self, name: str) -> None:
+        tracked = self.tracked.pop(name)
+        self._store.drop(name)
+        if tracked.live:
+            self._order(messages.Kill(name, tracked.run))
+            self._close_pipes(tracked)
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self) -> None:
+        """Lets every tracer take its next step, and sets the clock for the one after."""
+        if self._closing:
+            return
+        for name, lease in self.wants.expire(time.time()):
+            _log.info("lease ended", extra={"fields": {"tracer": name, "who": lease.who}})
+        moments = [time.monotonic() + BEAT_SECONDS]
+        if (lease_end := self.wants.next_end()) is not None:
+            moments.append(time.monotonic() + max(0.0, lease_end - time.time()))
+        for tracked in list(self.tracked.values()):
+            tracked.life.wanted = self.wants.wanted(tracked.name, tracked.chosen.enabled)
+            owes = tracked.owes_since
+            self._carry_out(tracked, next_step(tracked.life, time.monotonic(), ticked=tracked.ticked, owes_since=owes))
+            moment = next_moment(tracked.life, tracked.owes_since)
+            if moment is not None and moment > time.monotonic():
+                moments.append(moment)
+        self._wake_at(min(moments))
+
+    def _wake_at(self, moment: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(max(0.01, moment - time.monotonic()), self._beat)
+
+    def _beat(self) -> None:
+        self.measure()
+        for tracked in self.tracked.values():
+            if tracked.usage.memory_bytes > MEMORY_LIMIT_BYTES and tracked.life.state is not State.STOPPING:
+                _log.warning("over its memory limit", extra={"fields": {"tracer": tracked.name}})
+                self._terminate(tracked, "memory")
+            if tracked.life.state is State.STARTING and not tracked.ticked:
+                self._accept_silence(tracked)
+        self.step()
+
+    def _accept_silence(self, tracked: Tracked) -> None:
+        """A worker that prints when it likes is up once it has lived for a while: a log may be silent for hours."""
+        if time.monotonic() - tracked.life.since >= BEAT_SECONDS:
+            tracked.life.good_snapshot(time.monotonic())
+            self._changed(tracked, "has printed nothing yet")
+
+    def _carry_out(self, tracked: Tracked, step: Step | None) -> None:
+        match step:
+            case Step.START:
+                self._runs += 1
+                tracked.run = self._runs
+                tracked.life.started(time.monotonic())
+                self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))
+                self._order(messages.Start(tracked.name, tracked.run))
+            case Step.TERMINATE:
+                self._terminate(tracked, "hung" if tracked.life.wanted else "")
+            case Step.KILL:
+                tracked.life.killed = True
+                self._order(messages.Kill(tracked.name, tracked.run))
+            case Step.REST:
+                tracked.life.enter(State.STOPPED, time.monotonic())
+                self._store.drop(tracked.name)
+                self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))
+
+    def _terminate(self, tracked: Tracked, doom: str) -> None:
+        tracked.life.terminated(time.monotonic(), doom)
+        self._changed(tracked, f"is being ended: {doom}" if doom else "is being stopped")
+        if tracked.pipes:
+            tracked.pipes.close_stdin()
+        self._order(messages.Terminate(tracked.name, tracked.run))
+
+    def _order(self, order: messages.Order) -> None:
+        try:
+            self._send(order)
+        except OSError as error:
+            _log.error("the spawner takes no orders", extra={"fields": {"error": error}})
+
+    def _changed(self, tracked: Tracked, why: str) -> None:
+        tracked.since = time.time()
+        tracked.why = why
+        _log.info(
+            "tracer %s", tracked.life.state, extra={"fields": {"tracer": tracked.name, "why": why, "run": tracked.run}}
+        )
+
+    # ------------------------------------------------------------------ what the spawner says
+
+    def started(self, name: str, run: int, pid: int, descriptors: list[int]) -> None:
+        tracked = self.tracked.get(name)
+        pipes = Pipes(
+            (descriptors[0], descriptors[1], descriptors[2]),
+            on_data=lambda chunk: self._data(name, run, chunk),
+            on_log=lambda line: self._line(name, run, line),
+            on_end=lambda: self._silenced(name, run),
+        )
+        if tracked is None or tracked.run != run:
+            pipes.close()  # forgotten by a reload in the meantime
+            self._order(messages.Kill(name, run))
+            return
+        tracked.pid, tracked.pipes, tracked.starts = pid, pipes, tracked.starts + 1
+        tracked.owes_since, tracked.late, tracked.last_words = None, False, ""
+        tracked.intake.restarted()
+        if tracked.ticked and tracked.life.state is State.STARTING and pipes.tick():
+            tracked.owes_since = time.monotonic()
+
+    def ended(self, name: str, run: int, code: int) -> None:
+        """`code` is the exit status, negative for a signal."""
+        tracked = self.tracked.get(name)
+        if tracked is None or tracked.run != run:
+            return
+        if tracked.pipes:
+            tracked.pipes.drain()
+        self._close_pipes(tracked)
+        reason = tracked.life.ended(code, time.monotonic())
+        tracked.exits[reason] += 1
+        how = f"ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
+        words = f"{how}: {tracked.last_words}" if tracked.last_words else how
+        if reason == "unsupported":
+            words = tracked.last_words or "the worker says that this host cannot run it"
+        elif reason in ("hung", "memory"):
+            words = {"hung": "did not answer", "memory": "took too much memory"}[reason]
+        elif reason == "stopped":
+            words = self.wants.why(name, tracked.chosen.enabled)
+        if not tracked.serves:
+            self._store.drop(name)
+        self._changed(tracked, words)
+        self.step()
+
+    def refused(self, text: str) -> None:
+        """An order was not carried out; a start that was refused has no worker whose end would be told."""
+        _log.error("refused by the spawner", extra={"fields": {"why": text}})
+        for tracked in self.tracked.values():
+            if tracked.life.state is State.STARTING and not tracked.live and f"{tracked.name} " in f"{text} ":
+                tracked.life.ended(1, time.monotonic())
+                tracked.exits["refused"] += 1
+                self._changed(tracked, text)
+        self.step()
+
+    def _close_pipes(self, tracked: Tracked) -> None:
+        if tracked.pipes:
+            tracked.pipes.close()
+        tracked.spent += tracked.usage.cpu_seconds
+        tracked.pipes, tracked.pid, tracked.usage, tracked.owes_since = None, None, Usage(), None
+        self._settle(tracked)
+
+    # ------------------------------------------------------------------ what a worker says
+
+    def _data(self, name: str, run: int, chunk: bytes) -> None:
+        tracked = self.tracked.get(name)
+        if tracked is None or tracked.run != run:
+            return
+        before = tracked.intake.completed
+        snapshot = tracked.intake.feed(chunk)
+        for complaint in tracked.intake.complaints():
+            _log.warning("refused from a worker", extra={"fields": {"tracer": name, "what": complaint}})
+        if snapshot is not None and tracked.life.state is not State.STOPPING:
+            self._store.put(snapshot)
+            tracked.snapshot_at = snapshot.taken
+            if tracked.life.state is State.STARTING:
+                tracked.life.good_snapshot(time.monotonic())
+                self._changed(tracked, self.wants.why(name, tracked.chosen.enabled))
+        if tracked.intake.completed > before:
+            tracked.owes_since, tracked.late = None, False
+            self._settle(tracked)
+
+    def _settle(self, tracked: Tracked) -> None:
+        """A round of ticks that waits for this worker need not wait any longer."""
+        if tracked.answered:
+            tracked.answered()
+
+    def _silenced(self, name: str, run: int) -> None:
+        """stdout was closed. A worker that lives on is of no use: it is ended as one that hangs."""
+        tracked = self.tracked.get(name)
+        if tracked is None or tracked.run != run or tracked.life.state is State.STOPPING:
+            return
+        asyncio.get_running_loop().call_later(1.0, self._end_the_mute, name, run)
+
+    def _end_the_mute(self, name: str, run: int) -> None:
+        tracked = self.tracked.get(name)
+        if tracked and tracked.run == run and tracked.live and tracked.life.state is not State.STOPPING:
+            self._terminate(tracked, "hung")
+            self.step()
+
+    def _line(self, name: str, run: int, line: str) -> None:
+        level, text = (_LEVELS[line[:2]], line[2:].strip()) if line[:2] in _LEVELS else (20, line)
+        tracked = self.tracked.get(name)
+        if tracked and tracked.run == run and level >= 20 and not (tracked.last_words and level < 40):
+            tracked.last_words = text[:500]
+        _log.log(level, "%s", text, extra={"fields": {"tracer": name}})
+
+    # ------------------------------------------------------------------ costs, and the end
+
+    def measure(self) -> None:
+        """Looks at what every live worker uses."""
+        for tracked in self.tracked.values():
+            if tracked.pid is not None:
+                now = usage(tracked.pid)
+                if now.processes and now.cpu_seconds >= tracked.usage.cpu_seconds:
+                    tracked.usage = now
+                elif now.processes:  # a child that was never waited for took its CPU time with it
+                    tracked.spent += tracked.usage.cpu_seconds - now.cpu_seconds
+                    tracked.usage = now
+
+    def stop_all(self) -> None:
+        """No more steps; workers are told to end. The spawner sees to it that they do."""
+        self._closing = True
+        if self._timer:
+            self._timer.cancel()
+        for tracked in self.tracked.values():
+            if tracked.pipes:
+                tracked.pipes.close_stdin()
+                self._order(messages.Terminate(tracked.name, tracked.run))

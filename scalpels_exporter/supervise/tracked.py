@@ -1,0 +1,59 @@
+"""All that the supervisor keeps of one tracer. A record: `supervisor` and `ticks` change it, `report` reads it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from scalpels_exporter.config.settings import Chosen
+from scalpels_exporter.intake.reader import Intake
+from scalpels_exporter.supervise.life import Life
+from scalpels_exporter.supervise.pipes import Pipes
+from scalpels_exporter.supervise.status import State
+from scalpels_exporter.supervise.usage import Usage
+
+PICTURE_POINTS = 120
+
+
+@dataclass(slots=True)
+class Tracked:
+    """Monotonic seconds unless a name says otherwise."""
+
+    chosen: Chosen
+    intake: Intake
+    life: Life = field(default_factory=Life)
+    run: int = 0  # the present or last life of its worker
+    pid: int | None = None
+    pipes: Pipes | None = None
+    owes_since: float | None = None  # a tick was sent and is not answered
+    late: bool = False  # a scrape gave up waiting for it
+    answered: Callable[[], None] | None = None  # set by a round of ticks that waits
+    why: str = ""  # of the present state
+    last_words: str = ""  # the last line of its stderr that was an error
+    since: float = 0.0  # unix time of the last change of state
+    snapshot_at: float | None = None  # unix time
+    starts: int = 0
+    exits: Counter[str] = field(default_factory=Counter)
+    timeouts: int = 0
+    spent: float = 0.0  # CPU seconds of the lives that have ended
+    usage: Usage = field(default_factory=Usage)
+    picture: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=PICTURE_POINTS))
+    picture_last: tuple[float, float] | None = None  # (unix time, total) at the last point
+
+    @property
+    def name(self) -> str:
+        return self.chosen.tracer.name
+
+    @property
+    def ticked(self) -> bool:
+        return self.chosen.tracer.ticked
+
+    @property
+    def live(self) -> bool:
+        return self.pipes is not None
+
+    @property
+    def serves(self) -> bool:
+        """Whether its last good snapshot is still worth serving: it runs, or comes back by itself."""
+        return self.life.state in (State.STARTING, State.RUNNING, State.BACKOFF)

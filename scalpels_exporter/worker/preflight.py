@@ -1,0 +1,23 @@
+"""What a worker says before it does anything: what this host lacks for its tracer. `needs` finds it."""
+
+from __future__ import annotations
+
+import sys
+
+from scalpels_exporter.declare import Tracer
+from scalpels_exporter.needs import lacks
+
+UNSUPPORTED = 69  # EX_UNAVAILABLE: this host cannot run me; never restarted
+
+
+def say(level: str, text: str) -> None:
+    """One line on stderr, which is the worker's log; `level` is E!, W!, I! or D!."""
+    print(level, text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_what_is_missing(tracer: Tracer) -> bool:
+    """True when something is missing; it has been said then, with the cure."""
+    missing = lacks(tracer)
+    if missing:
+        say("E!", "; ".join(f"{lack.what} ({lack.cure})" if lack.cure else lack.what for lack in missing))
+    return bool(missing)

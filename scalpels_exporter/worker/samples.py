@@ -1,0 +1,36 @@
+"""Writes a generator's snapshot on stdout in the format `samples`. The other side is `intake.samples`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from scalpels_exporter.declare import Counts, Sample
+
+# numpy is not needed by any tracer; sequences other than list and tuple are made lists by `_plain`.
+_OPTIONS = orjson.OPT_APPEND_NEWLINE
+
+
+def encode(samples: Iterable[Sample], lost: Mapping[str, int] | None = None) -> bytes:
+    """One line a sample, closed by the end line. Raises TypeError for a value that is no number and no Counts."""
+    lines = [orjson.dumps(sample, default=_plain, option=_OPTIONS) for sample in samples]
+    end: dict[str, object] = {"end": True}
+    if lost:
+        end["lost"] = lost
+    lines.append(orjson.dumps(end, option=_OPTIONS))
+    return b"".join(lines)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Counts):
+        return {"sum": value.sum, "first": value.first, "zero": value.zero, "counts": list(value.counts)}
+    raise TypeError(f"not a sample's value: {value!r:.80}")
+
+
+def write(descriptor: int, data: bytes) -> None:
+    """All of it, also when the pipe takes only a part at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
