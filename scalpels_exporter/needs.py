@@ -1,0 +1,185 @@
+"""Whether this host, with the capabilities of this process, can run a tracer; what is missing and what mends it.
+
+Looks and never changes anything. `doctor` prints the answer, a worker ends as unsupported because of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from scalpels_exporter.declare import Command, Tracer
+
+# In the order of their bits in linux/capability.h.
+CAPABILITIES = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+)
+
+# Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
+_UNDER_SYS_ADMIN = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE", "CAP_SYSLOG"})
+
+# What brings a file that a kernel setting hides: beginning of the path → what to do.
+_KERNEL_FILES = {
+    "/proc/pressure": "boot with psi=1 on the kernel's command line",
+    "/sys/kernel/btf": "boot a kernel with CONFIG_DEBUG_INFO_BTF, such as Debian's own",
+    "/sys/kernel/tracing": "mount -t tracefs tracefs /sys/kernel/tracing",
+    "/sys/kernel/debug": "mount -t debugfs debugfs /sys/kernel/debug",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that the host does not give: what, and the command or step that mends it."""
+
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.cure}"
+
+
+def held(proc: str = "/proc") -> frozenset[str]:
+    """The capabilities that this process has or can take: permitted or effective, for root also the bounding set.
+
+    Empty where /proc/self/status cannot be read.
+    """
+    try:
+        status = Path(proc, "self", "status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return frozenset()
+    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    mask = _mask(lines, "CapPrm") | _mask(lines, "CapEff")
+    if lines.get("Uid", "").split()[1:2] == ["0"]:
+        mask |= _mask(lines, "CapBnd")
+    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
+
+
+def _mask(lines: dict[str, str], field: str) -> int:
+    try:
+        return int(lines.get(field, "0"), 16)
+    except ValueError:
+        return 0
+
+
+def lacks(
+    tracer: Tracer,
+    proc: str = "/proc",
+    *,
+    capabilities: Set[str] | None = None,
+    release: str | None = None,
+    which: Callable[[str], str | None] = shutil.which,
+) -> list[Lack]:
+    """What this host lacks to run `tracer`, nothing when it can: kernel, capabilities, commands, files.
+
+    `capabilities` are those that the worker will have when they are not those of this process.
+    """
+    needs = tracer.needs
+    release = os.uname().release if release is None else release
+    have = held(proc) if capabilities is None else capabilities
+    found: list[Lack] = []
+    if kernel_version(release) < needs.kernel:
+        least = ".".join(map(str, needs.kernel))
+        found.append(Lack(f"kernel {release} is older than {least}", f"boot a kernel of at least {least}"))
+    found += _lacking_capabilities(needs.capabilities, have)
+    found += [_lacking_command(name, tracer) for name in _commands(tracer) if which(name) is None]
+    for file in needs.files:
+        path = f"{proc}{file.removeprefix('/proc')}" if file.startswith("/proc/") else file
+        if not os.access(path, os.R_OK, effective_ids=True):
+            found.append(_lacking_file(file, Path(path).exists(), tracer))
+    return found
+
+
+def kernel_version(release: str) -> tuple[int, int]:
+    """(6, 1) of `6.1.0-28-amd64`; (0, 0) of a text that begins with no version."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _lacking_capabilities(needed: tuple[str, ...], have: Set[str]) -> list[Lack]:
+    missing = [
+        name for name in needed if name not in have and not (name in _UNDER_SYS_ADMIN and "CAP_SYS_ADMIN" in have)
+    ]
+    if not missing:
+        return []
+    word = "capability" if len(missing) == 1 else "capabilities"
+    return [
+        Lack(
+            f"{word} {', '.join(missing)} missing",
+            f"run the agent as root, or with AmbientCapabilities={' '.join(missing)} in its systemd unit",
+        )
+    ]
+
+
+def _commands(tracer: Tracer) -> list[str]:
+    """The declared commands, and the one that a command tracer runs unless it lies beside the stem."""
+    commands = list(tracer.needs.commands)
+    if isinstance(tracer.runs, Command) and tracer.runs.argv:
+        first = tracer.runs.argv[0]
+        if first not in commands and not first.startswith("./"):
+            commands.append(first)
+    return commands
+
+
+def _lacking_command(name: str, tracer: Tracer) -> Lack:
+    package = tracer.needs.packages.get(name)
+    if package:
+        return Lack(f"command {name} not found", f"apt install {package}")
+    if "/" in name:
+        return Lack(f"command {name} not found or not executable", f"install it there and chmod 755 {name}")
+    return Lack(f"command {name} not found", f"install {name} and put it on the agent's PATH")
+
+
+def _lacking_file(file: str, exists: bool, tracer: Tracer) -> Lack:
+    if exists:
+        return Lack(f"{file} cannot be read", "run the agent as root, or give its user permission to read it")
+    package = tracer.needs.packages.get(file)
+    if package:
+        return Lack(f"{file} not there", f"apt install {package}")
+    for beginning, cure in _KERNEL_FILES.items():
+        if file.startswith(beginning):
+            return Lack(f"{file} not there", cure)
+    return Lack(f"{file} not there", "provide the file, or stop the tracer with `off` in the configuration")
