@@ -1,0 +1,35 @@
+"""What is wanted: the configuration, unless somebody said otherwise."""
+
+from __future__ import annotations
+
+from scalpels_exporter.supervise.wants import Override, Wants
+
+
+def test_the_configuration_decides_until_somebody_says_otherwise() -> None:
+    wants = Wants()
+    assert wants.wanted("fs", True)
+    assert not wants.wanted("fs", False)
+    wants.say("fs", Override(False, None, "too dear", "ann"))
+    assert not wants.wanted("fs", True)
+    assert wants.why("fs", True) == "stopped by ann: too dear"
+
+
+def test_a_lease_ends_by_itself_and_gives_the_word_back_to_the_configuration() -> None:
+    wants = Wants()
+    wants.say("port", Override(True, 100.0, "", "ann"))
+    wants.say("fs", Override(True, None, "", "ann"))
+    assert wants.next_end() == 100.0
+    assert wants.expire(99.9) == []
+    assert [name for name, _ in wants.expire(100.0)] == ["port"]
+    assert not wants.wanted("port", False)
+    assert wants.wanted("fs", False)
+    assert wants.next_end() is None
+
+
+def test_a_reload_forgets_only_tracers_that_are_no_more() -> None:
+    wants = Wants()
+    wants.say("port", Override(True, 100.0, "", "ann"))
+    wants.say("gone", Override(True, 100.0, "", "ann"))
+    wants.keep(["port", "fs"])
+    assert wants.wanted("port", False)
+    assert wants.override("gone") is None

@@ -1,0 +1,6 @@
+"""Lives, reads its ticks, and says nothing."""
+
+import sys
+
+for _ in sys.stdin:
+    pass
