@@ -255,6 +255,8 @@ class Context:
     program: Callable[[int], str]  # pid → program, "other" where no rule names it
     proc: str = "/proc"
     sys: str = "/sys"
+    # The same for a tracer that has read stat already: pid, start in clock ticks after boot, comm, start of the stack.
+    program_of: Callable[[int, int, str, int], str] | None = None
 
 
 Snapshots = Iterator[Sequence[Sample]]

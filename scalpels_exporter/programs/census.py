@@ -78,7 +78,7 @@ class Census:
         In the order of their starts, so that a parent is read before its child: no child can be in its parent's
         sums before it is missing here.
         """
-        present = {int(name) for name in os.listdir(self.proc) if name.isdecimal()}
+        present = {int(name) for name in os.listdir(self.proc) if name.isdecimal()}  # noqa: PTH208
         gone = {pid: p for pid, p in self.known.items() if pid not in present or not self._read(p)}
         for pid in gone:
             del self.known[pid]
@@ -89,12 +89,11 @@ class Census:
 
     def _read(self, process: Process) -> bool:
         first, sums, waited = process.start < 0, process.sums, process.waited
-        image = (process.comm, process.stack)
         process.waited_now = 0
         if not process.read_sums():
             return False
-        if first or image != (process.comm, process.stack):
-            process.program = self._program(process)
+        # Asked every time: an exec or a new title makes another program of it, and `name` knows when to look again.
+        process.program = self._program(process)
         if sums is not process.sums and self._counts(first):
             process.fresh = [f + new - old for f, new, old in zip(process.fresh, process.sums, sums, strict=True)]
             process.waited_now = process.waited - waited
