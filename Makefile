@@ -1,0 +1,47 @@
+# Everything is done by the scripts in tools/; this file names them. `sudo make run` and `sudo make test` install what
+# is missing; without root the same targets use what is there and say what is not.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+PYTHON := .venv/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench update verify clean
+
+help:  ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## make .venv with all that checks need (with sudo: Debian packages too)
+	@tools/setup.sh dev
+
+run:  ## start the agent in the foreground; with sudo it sees everything (ARGS='--config.file x.yaml')
+	@tools/setup.sh run
+	@exec tools/run.sh $(ARGS)
+
+test:  ## run the checks and every test (ARGS='-k name' or paths for some of them)
+	@tools/setup.sh test
+	@tools/test.sh $(ARGS)
+
+check:  ## formatting, lint, types, imports, house rules and docs; changes nothing
+	@tools/setup.sh dev
+	@tools/owner.sh tools/check.sh format
+	@tools/owner.sh tools/check.sh lint
+	@tools/owner.sh tools/check.sh types
+	@tools/owner.sh tools/check.sh imports
+	@tools/owner.sh $(PYTHON) -m pytest -q tests/house tests/docs --ignore=tests/house/test_house_static_checks.py
+
+bench:  ## run the benchmarks in turn and print their tables (ARGS='name …' for some)
+	@tools/setup.sh test
+	@tools/bench.sh $(ARGS)
+
+update:  ## write the generated parts of README.md and docs/ anew
+	@tools/setup.sh dev
+	@tools/owner.sh $(PYTHON) tools/readme_tables.py
+
+verify: update  ## update, and fail if that changed anything
+	@git diff --exit-code -- README.md docs
+
+clean:  ## remove .venv and every cache
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,128 @@
+"""The rules of CONTRIBUTING that no linter knows."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = ("scalpels_exporter", "tracers", "benchmarks", "tools")
+MODULES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
+EVERY_PYTHON = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
+SCRIPTS = sorted((ROOT / "tools").glob("*.sh"))
+MOST_LINES = 300
+MEAN_LINES = 150
+MOST_LINES_OF_A_FUNCTION = 50
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_every_module_opens_with_a_docstring_and_is_a_room_with_one_purpose(path: Path) -> None:
+    text = path.read_text()
+    lines = text.count("\n")
+    assert lines <= MOST_LINES, f"{lines} lines; above {MOST_LINES} a module has two purposes"
+    if text.strip():  # an empty __init__ says nothing
+        assert ast.get_docstring(ast.parse(text)), "no docstring says what this module does and what it does not"
+
+
+def test_modules_are_small_on_the_whole() -> None:
+    sizes = [path.read_text().count("\n") for path in MODULES if path.name != "__init__.py"]
+    assert sum(sizes) / len(sizes) < MEAN_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_no_function_is_longer_than_a_screen(path: Path) -> None:
+    long = [
+        f"{node.name} at line {node.lineno} has {node.end_lineno - node.lineno + 1}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= MOST_LINES_OF_A_FUNCTION
+    ]
+    assert not long
+
+
+def test_no_module_or_folder_has_a_name_that_says_nothing() -> None:
+    empty = {"util", "utils", "helper", "helpers", "common", "base", "manager", "misc"}
+    parts = {part.removesuffix(".py") for path in EVERY_PYTHON for part in path.relative_to(ROOT).parts}
+    assert not parts & empty
+
+
+def test_nothing_is_left_to_be_done() -> None:
+    # Written so that this line does not find itself.
+    words = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|NotImplemented" + r"Error)\b")
+    files = [*EVERY_PYTHON, *SCRIPTS, ROOT / "Makefile", ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    left = [
+        f"{named(path)}: {line.strip()}"
+        for path in files
+        for line in path.read_text().splitlines()
+        if words.search(line)
+    ]
+    assert not left
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_tests_wait_for_conditions_and_never_sleep() -> None:
+    """tests/workers are children that misbehave in time; tests/conftest.py has the one loop that waits."""
+    sleeping = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if "workers" in path.parts or path == ROOT / "tests" / "conftest.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep"):
+                sleeping.append(f"{named(path)}:{node.lineno}")
+    assert not sleeping
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "scalpels_exporter").rglob("__init__.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) - {"scalpels_exporter.tracers"} == there
+
+
+def test_every_dependency_earns_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    decision = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text()
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        for path in (*(ROOT / "scalpels_exporter").rglob("*.py"), *(ROOT / "tracers").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    tops = {name.partition(".")[0] for name in imported}
+    for line in project["dependencies"]:
+        name = re.split(r"[<>=]", line)[0]
+        assert f"`{name}`" in decision, f"0003-dependencies.md does not say why {name} is there"
+        assert {"pyyaml": "yaml"}.get(name, name) in tops, f"{name} is not imported anywhere"
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, ROOT / ".ci" / "run"], ids=named)
+def test_scripts_can_be_run_and_say_what_they_are_for(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert lines[0] == "#!/bin/bash"
+    assert lines[1].startswith("# ")
+    assert any(line.startswith("set -") and "u" in line for line in lines)
+    assert path.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", path], check=True, timeout=10)
+
+
+def test_make_help_names_every_target() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.M)
+    assert phony is not None
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert [line.split()[1] for line in shown.splitlines()] == phony[1].split()

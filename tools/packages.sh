@@ -1,0 +1,105 @@
+#!/bin/bash
+# Installs the Debian packages that are missing, without starting or enabling any service they bring.
+#
+# Usage: packages.sh run|dev|test
+# As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
+# it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
+set -eu
+
+purpose=$1
+
+# package, and what shows that it is there: a command, or a Python module of the distribution's python3
+wanted="
+python3                     command:python3
+python3-venv                module:ensurepip
+ca-certificates             file:/etc/ssl/certs/ca-certificates.crt
+"
+# The toolkit of the BPF tracers; large, so a machine that only runs tests of the other parts goes without it.
+bpf="
+python3-bpfcc               module:bcc
+"
+tests="
+git                         command:git
+curl                        command:curl
+iproute2                    command:ip
+procps                      command:ps
+util-linux                  command:setpriv
+libcap2-bin                 command:capsh
+iptables                    command:iptables
+openssl                     command:openssl
+prometheus                  command:promtool
+prometheus-node-exporter    command:prometheus-node-exporter
+prometheus-process-exporter command:prometheus-process-exporter
+chromium                    command:chromium
+openvswitch-switch          command:ovs-vswitchd
+golang-go                   command:go
+"
+case $purpose in
+    run) wanted="$wanted$bpf" ;;
+    dev) ;;
+    test) wanted="$wanted$bpf$tests" ;;
+    *) echo "packages.sh: run, dev or test, not $purpose" >&2; exit 2 ;;
+esac
+
+PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+
+is_there() {
+    case $1 in
+        command:*) command -v "${1#command:}" > /dev/null ;;
+        module:*) /usr/bin/python3 -c "import ${1#module:}" 2> /dev/null ;;
+        file:*) test -e "${1#file:}" ;;
+    esac
+}
+
+missing=
+while read -r package sign; do
+    if [ -n "$package" ] && ! is_there "$sign"; then
+        missing="$missing $package"
+    fi
+done <<< "$wanted"
+
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "not installed, because this is not root:$missing   (sudo apt-get install$missing)" >&2
+    exit 0
+fi
+if ! command -v apt-get > /dev/null; then
+    echo "no apt-get here; please install what corresponds to:$missing" >&2
+    exit 0
+fi
+
+# dpkg asks this program whether a service may be started; 101 says no. One that is there already is the host's own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "installing:$missing"
+apt-get -qq update || echo "apt-get update failed; trying with the lists that are there" >&2
+available=
+for package in $missing; do
+    if apt-cache show "$package" > /dev/null 2>&1; then
+        available="$available $package"
+    else
+        echo "$package is not to be had from the configured sources" >&2
+    fi
+done
+if [ -n "$available" ]; then
+    # shellcheck disable=SC2086  # words are meant
+    if ! apt-get -qq install -y --no-install-recommends $available > /dev/null; then
+        echo "apt-get could not install all of:$available; one by one" >&2
+        for package in $available; do
+            apt-get -qq install -y --no-install-recommends "$package" > /dev/null || echo "without $package" >&2
+        done
+    fi
+    # They are here for tests, which start them on ports of their own; at the next boot nothing should run.
+    for unit in prometheus prometheus-node-exporter prometheus-process-exporter openvswitch-switch; do
+        case "$available " in
+            *" $unit "*) systemctl disable --quiet "$unit.service" 2> /dev/null || true ;;
+        esac
+    done
+fi

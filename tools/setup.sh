@@ -1,0 +1,36 @@
+#!/bin/bash
+# Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
+#
+# Usage: setup.sh run|dev|test       run: what the agent needs; dev: also what checks need; test: also what tests need
+set -eu
+
+purpose=$1
+tools=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$tools")
+cd "$root"
+
+"$tools/packages.sh" "$purpose"
+python=$("$tools/python.sh")
+
+made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)
+is_ready() { [ "$(cat ".venv/ready-$1" 2> /dev/null)" = "$made_from" ]; }
+if is_ready dev || { [ "$purpose" = run ] && is_ready run; }; then
+    exit 0
+fi
+if [ "$purpose" = run ]; then extra= ready=.venv/ready-run; else extra="[dev]" ready=.venv/ready-dev; fi
+
+options=
+if [ "$python" = /usr/bin/python3 ]; then
+    options=--system-site-packages  # bcc is there, and nowhere else
+fi
+# The scripts in bin/ hold the folder's path: all is made anew when that or Python is another.
+if [ "$(readlink -f .venv/bin/python)" != "$(readlink -f "$python")" ] ||
+    ! head -n 1 .venv/bin/pip 2> /dev/null | grep -q "^#!$root/.venv/bin/python"; then
+    echo "making .venv from $python"
+    # shellcheck disable=SC2086  # none or one word
+    "$tools/owner.sh" "$python" -m venv --clear $options .venv
+fi
+echo "installing scalpels-exporter$extra into .venv"
+"$tools/owner.sh" .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".$extra"
+"$tools/owner.sh" .venv/bin/python -m compileall -q scalpels_exporter
+"$tools/owner.sh" sh -c 'printf "%s\n" "$1" > "$2"' sh "$made_from" "$ready"
