@@ -24,35 +24,35 @@ _OPENSTACK = (
 
 _FOLDER = r"(?:\S*/)?"  # /usr/bin/, /var/lib/kolla/venv/bin/, nothing
 _END = r"(?=[ :]|$)"
-# An interpreter and its flags; those with a value of their own (-X dev, -W ignore) take it along. -c and -m do not count.
+# An interpreter and its flags; those with a value (-X dev, -W ignore) take it along. Behind -c and -m is no script.
 _PYTHON = rf"{_FOLDER}python[0-9.]*(?: -[XW] ?\S+| -[^cmXW\s]\S*)* "
 _SCRIPT = rf"^(?:{_PYTHON})?{_FOLDER}"  # a program by itself, or a script run by Python
 _UWSGI = rf"^{_FOLDER}uwsgi(?:[-_]python[0-9]*|-core)? "
-_GUNICORN = rf"{_SCRIPT}(?:gunicorn[0-9]*|uvicorn|hypercorn|daphne) |^{_PYTHON}-m (?:gunicorn|uvicorn|hypercorn|daphne) "
+_GUNICORN = (
+    rf"{_SCRIPT}(?:gunicorn[0-9]*|uvicorn|hypercorn|daphne) |^{_PYTHON}-m (?:gunicorn|uvicorn|hypercorn|daphne) "
+)
 _NO_NAME = r"(?:main|app|wsgi|asgi|server|application|api|run)"  # of a module: says nothing about the service
-
-
-def _any(words: str) -> str:
-    return "|".join(words.split())
 
 
 def _rule(name: str, cmdline: str) -> Rule:
     return Rule(name, re.compile(cmdline))
 
 
-def _runs(words: str, name: str = r"\1", end: str = _END) -> Rule:
+def _runs(words: str, name: str = r"\1") -> Rule:
     """Programs named after themselves, or all given one name."""
     group = "(" if name == r"\1" else "(?:"
-    return _rule(name, rf"^{_FOLDER}{group}{_any(words)}){end}")
+    return _rule(name, rf"^{_FOLDER}{group}{'|'.join(words.split())}){_END}")
 
 
 # ---------------------------------------------------------------------------- OpenStack
 
 _PRIVSEP = (
     # Started by rootwrap or sudo on behalf of a service, which its configuration file tells.
-    _rule(r"\1-privsep", rf"{_SCRIPT}(?:sudo .*)?\S*privsep-helper .*?/etc/({_OPENSTACK})/"),
-    _rule(r"\1-privsep", rf"{_SCRIPT}(?:sudo .*)?\S*privsep-helper .*--privsep_context[ =]({_OPENSTACK})\."),
-    _rule("privsep-helper", rf"{_SCRIPT}(?:sudo .*)?\S*privsep-helper{_END}"),
+    _rule(r"\1-privsep", rf"{_SCRIPT}(?:sudo (?:.* )?{_FOLDER})?privsep-helper .*?/etc/({_OPENSTACK})/"),
+    _rule(
+        r"\1-privsep", rf"{_SCRIPT}(?:sudo (?:.* )?{_FOLDER})?privsep-helper .*--privsep_context[ =]({_OPENSTACK})\."
+    ),
+    _rule("privsep-helper", rf"{_SCRIPT}(?:sudo (?:.* )?{_FOLDER})?privsep-helper{_END}"),
 )
 
 _SERVICES = (
@@ -60,8 +60,8 @@ _SERVICES = (
     _rule(r"\1", rf"{_SCRIPT}((?:{_OPENSTACK})-[a-z0-9-]*[a-z0-9]){_END}"),
     _rule(r"\1-\2", rf"^{_PYTHON}-m ({_OPENSTACK})\.cmd\.([a-z0-9]+){_END}"),
     _rule("keystone", rf"^keystone{_END}"),  # a daemon process named by display-name=keystone
-    _rule("placement-api", rf"^placement{_END}"),
-    _rule(r"\1", rf"^{_FOLDER}(?:sudo (?:-\S+ )*)?{_FOLDER}((?:{_OPENSTACK})-rootwrap(?:-daemon)?){_END}"),
+    _rule("placement-api", r"^placement(?=[ :]|uWSGI|$)"),
+    _rule(r"\1", rf"^{_FOLDER}sudo (?:-\S+ )*{_FOLDER}((?:{_OPENSTACK})-rootwrap(?:-daemon)?){_END}"),
 )
 
 _WSGI = (
@@ -72,6 +72,7 @@ _WSGI = (
     _rule("nova-metadata", r"^\(wsgi:nova[-_](?:api[-_])?m"),
     _rule("cinder-api", r"^\(wsgi:osapi[-_]vol"),
     _rule("heat-api-cfn", r"^\(wsgi:heat[-_]api[-_]c"),
+    _rule("horizon", r"^\(wsgi:horizon"),
     _rule(r"\1-api", rf"^\(wsgi:({_OPENSTACK})(?:[-_](?:w|ws|wsg|wsgi|a|ap|api|wsgi[-_]api))?(?=[) ]|$)"),
     _rule(r"\1", r"^\(wsgi:([\w.-]+)"),
     # uWSGI's own titles: `nova-apiuWSGI worker 1` with procname-prefix, `billing uWSGI master` with -spaced.
@@ -82,12 +83,14 @@ _WSGI = (
     _rule(r"\1", rf"{_UWSGI}(?:.*?[ =/])?([\w.-]+?)(?:[-_]uwsgi)?\.(?:ini|ya?ml|xml|json){_END}"),
     _rule(r"\1-\2", rf"{_UWSGI}.*?/({_OPENSTACK})-wsgi-([\w-]+){_END}"),  # --wsgi-file …/keystone-wsgi-public
     _rule(r"\1", rf"{_UWSGI}.*?/((?:{_OPENSTACK})[\w-]*?)(?:-wsgi)?{_END}"),
-    _rule("uwsgi", _UWSGI),
+    _rule("uwsgi", rf"{_UWSGI[:-1]}{_END}"),
 )
 
 _APPLICATIONS = (
     _rule(r"\1", rf"^(?:gunicorn|uvicorn): (?:master|worker) \[(?!{_NO_NAME}[\].:])([\w-]+)"),
-    _rule(r"\1", rf"(?:{_GUNICORN})(?:.* )?(?!{_NO_NAME}[.:])([A-Za-z][\w-]*)(?:\.\w+)*:\w+(?:\(\S*\))?{_END}"),
+    _rule(
+        r"\1", rf"(?:{_GUNICORN})(?:.* )?(?!{_NO_NAME}[.:])([A-Za-z][\w-]*)(?:\.\w+)*:[A-Za-z_]\w*(?:\(\S*\))?(?= |$)"
+    ),
     _rule("gunicorn", rf"^gunicorn: |{_SCRIPT}gunicorn[0-9]*{_END}|^{_PYTHON}-m gunicorn{_END}"),
     _rule("uvicorn", rf"{_SCRIPT}uvicorn{_END}|^{_PYTHON}-m uvicorn{_END}"),
 )
@@ -120,7 +123,7 @@ _BINARIES = (
         # Kubernetes and containers
         "kubelet kube-apiserver kube-controller-manager kube-scheduler kube-proxy kube-vip kube-state-metrics "
         "kube-rbac-proxy metrics-server coredns containerd dockerd docker-proxy crio conmon podman buildkitd flanneld "
-        "calico-node calico-kube-controllers calico-typha cilium-agent cilium-operator k3s rke2 kubectl-proxy cloudcore "
+        "calico-node calico-kube-controllers calico-typha cilium-agent cilium-operator k3s rke2 "
         # the machine
         "systemd-[a-z]+ dbus-daemon dbus-broker polkitd NetworkManager chronyd ntpd rsyslogd syslog-ng cron crond "
         "agetty auditd irqbalance sshd atd exim4 snapd udisksd lldpd acpid rpcbind smartd thermald "
@@ -135,7 +138,8 @@ _BINARIES = (
     _runs("grafana grafana-server", "grafana"),
     _runs(r"(?:prometheus-)?node[-_]exporter", "node_exporter"),
     _runs(r"(?:prometheus-)?[a-z0-9_-]+[-_]exporter"),
-    _runs(r"init(?:\ splash)?$ systemd \(sd-pam\)$", "systemd", end=r"(?=[ :]|$)"),
+    _runs("systemd", "systemd"),
+    Rule("systemd", exe=re.compile(r"/systemd$")),  # /sbin/init and (sd-pam)
 )
 
 _INTERPRETED = (
