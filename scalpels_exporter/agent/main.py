@@ -8,6 +8,7 @@ import gc
 import os
 import pickle
 import signal
+import socket
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -15,15 +16,16 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from scalpels_exporter import __version__, log
 from scalpels_exporter.agent.process import Parts
 from scalpels_exporter.agent.serving import Serving
+from scalpels_exporter.config.settings import Mistake, Mistakes, Settings
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
 from scalpels_exporter.spawn.link import Link
 from scalpels_exporter.supervise.supervisor import Supervisor
-from scalpels_exporter.web.server import CannotListen, Server
+from scalpels_exporter.web.listen import ListenProblem
+from scalpels_exporter.web.server import Server
 from scalpels_exporter.web.webfiles import WebFiles
 
 READ_SECONDS = 30.0  # for the spawner to read files again
-CLOSE_SECONDS = 2.0  # for running answers, at the end
 
 _log = log.get("agent")
 
@@ -54,11 +56,12 @@ class Agent:
         self._serving = Serving(self._supervisor, self._store, registry, self._reread)
         server = Server(
             self._serving,
-            listen=self._listen(),
-            telemetry_path=self._parts.options.telemetry_path,
-            web_files=self._parts.web_files,
-            fetch=self._fetch if self._parts.web_files else None,
+            self._listen(),
             registry=registry,
+            metrics_path=self._parts.options.telemetry_path,
+            fetch=self._fetch if self._parts.options.web_config else None,
+            version=__version__,
+            node=socket.gethostname(),
         )
         self._link.open()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,8 +69,8 @@ class Agent:
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         try:
             await server.start()
-        except CannotListen as problem:
-            _log.error("%s", problem)
+        except (ListenProblem, Mistakes) as problem:
+            _log.error("cannot serve: %s", problem)
             self._link.close()
             return 1
         self._supervisor.step()
@@ -78,7 +81,7 @@ class Agent:
         status = await self._end
         _log.info("agent ends")
         self._supervisor.stop_all()
-        await server.close(CLOSE_SECONDS)
+        await server.close()
         self._link.close()
         return status
 
@@ -127,7 +130,7 @@ class Agent:
             self._reading.set_result((result, content))
 
     async def _read(self, order: messages.Order) -> tuple[str, bytes]:
-        """(ok, pickle), (mistakes, text), (same, nothing) or (refused, text)."""
+        """(ok, pickle), (mistakes, pickle), (same, nothing), (broken, text) or (refused, text)."""
         async with self._reading_turn:
             self._reading = asyncio.get_running_loop().create_future()
             try:

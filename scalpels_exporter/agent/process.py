@@ -16,8 +16,7 @@ from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Settings
 from scalpels_exporter.spawn import child, privileges, spawner
 from scalpels_exporter.spawn.confine import confine
-from scalpels_exporter.web.webfiles import WebFiles
-from scalpels_exporter.web.webfiles import read as read_web
+from scalpels_exporter.web import webconfig, webfiles
 
 RUN_FOLDER = "/run/scalpels"
 SOCKET_NAME = "agent.sock"
@@ -42,7 +41,6 @@ class Parts:
 
     options: Options
     settings: Settings
-    web_files: WebFiles | None
     spawner: socket.socket
     control: str  # path of the Unix socket to listen on, "" for none
     confined: bool
@@ -51,19 +49,20 @@ class Parts:
 def run(options: Options) -> int:
     """The exit status of the agent. Raises Mistakes before anything is started."""
     settings = load(options.config)
-    web_files = read_web(str(options.web_config)) if options.web_config else None
+    if options.web_config:
+        webconfig.check(webfiles.read(str(options.web_config)))
     who = child.agent_identity()
     control = _control_socket(options.socket, who)
     sys.stdout.flush()
     link, spawner_pid = spawner.fork(settings, options.config, options.web_config)
+    # After the fork: the spawner and its children would carry in memory what only serving needs. Before the drop:
+    # the package may lie where root alone can read.
+    from scalpels_exporter.agent.main import serve
+
     privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
     privileges.hide_memory()
     os.chdir("/")
-    parts = Parts(options, settings, web_files, link, control, confine())
-    # Only now: what serves is not needed by the spawner and its children, who would carry it in memory.
-    from scalpels_exporter.agent.main import serve
-
-    status = serve(parts)
+    status = serve(Parts(options, settings, link, control, confine()))
     link.close()
     os.waitpid(spawner_pid, 0)
     return status

@@ -101,8 +101,8 @@ def decode(packet: bytes) -> Order:
 # What the spawner answers. The reader trusts it: it holds more privileges than the reader.
 #   started TRACER RUN PID        with the worker's stdin, stdout, stderr
 #   ended TRACER RUN exit:N|signal:N
-#   settings ok|mistakes          with a memory file: pickled Settings, or one mistake a line
-#   web ok|same|mistakes          with a memory file unless same: pickled WebFiles, or one mistake a line
+#   settings ok|mistakes|broken   with a memory file: pickled Settings, a pickled list of Mistake, or a line of text
+#   web ok|mistakes|broken        the same with WebFiles; or `web same` alone
 #   refused TEXT
 
 

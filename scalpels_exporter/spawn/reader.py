@@ -22,7 +22,8 @@ GOOD, MISTAKEN, BROKEN = 0, 2, 1
 def fork(path: Path | None, result: int, *, web: bool) -> int:
     """Starts the reader of the configuration (or of the web configuration); its answer goes into `result`.
 
-    Returns its pid. Exit status: GOOD (a pickle), MISTAKEN (one mistake a line) or BROKEN (a line).
+    Returns its pid. Exit status: GOOD (pickled Settings or WebFiles), MISTAKEN (pickled list of Mistake) or BROKEN (a line
+    of text).
     """
     parent = os.getpid()
     pid = os.fork()
@@ -43,11 +44,12 @@ def _read_web(path: Path | None) -> object:
 
 
 def _read(path: Path | None, result: int, reading: Callable[[Path | None], object]) -> int:
+    status = GOOD
+    found: object
     try:
         found = reading(path)
     except Mistakes as mistakes:
-        os.write(result, str(mistakes).encode(errors="replace"))
-        return MISTAKEN
+        found, status = mistakes.found, MISTAKEN
     with os.fdopen(os.dup(result), "wb") as file:
         pickle.dump(found, file)
-    return GOOD
+    return status

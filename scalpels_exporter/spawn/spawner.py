@@ -23,6 +23,7 @@ from typing import NoReturn
 from scalpels_exporter.config.settings import Settings
 from scalpels_exporter.processes import children
 from scalpels_exporter.spawn import child, messages, privileges, reader
+from scalpels_exporter.web import webfiles
 
 END_GRACE_SECONDS = 1.5  # after the agent is gone: time for workers to end by themselves
 MOST_WORKERS = 256
@@ -53,7 +54,7 @@ class Spawner:
     web_config: Path | None
     workers: dict[int, _Worker] = field(default_factory=dict)  # by pid
     reading: _Reading | None = None
-    web_signature: object = None
+    web_signature: webfiles.Signature = ()  # of the web configuration that was read last
 
     def serve(self) -> None:
         """Until the agent closes its end. Then every worker is ended, and nothing is left behind."""
@@ -145,8 +146,7 @@ class Spawner:
     def _read_web(self) -> None:
         if self.web_config is None:
             raise messages.Refused("there is no web configuration")
-        now = reader_signature(self.web_signature)
-        if self.web_signature is not None and now == self.web_signature:
+        if self.web_signature and webfiles.signature(entry[0] for entry in self.web_signature) == self.web_signature:
             self._answer("web same")
             return
         self._read(web=True)
@@ -163,7 +163,8 @@ class Spawner:
             else:
                 self.settings = found
         os.lseek(reading.memory, 0, os.SEEK_SET)
-        self._answer(f"{verb} {'ok' if code == reader.GOOD else 'mistakes'}", (reading.memory,))
+        result = {reader.GOOD: "ok", reader.MISTAKEN: "mistakes"}.get(code, "broken")
+        self._answer(f"{verb} {result}", (reading.memory,))
         os.close(reading.memory)
 
     # ------------------------------------------------------------------ ends
@@ -217,13 +218,6 @@ class Spawner:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         with contextlib.suppress(ConnectionError):  # the agent is gone; the next read says so
             self.agent.sendmsg([text.encode(errors="replace")[: messages.LIMIT]], ancillary)
-
-
-def reader_signature(last: object) -> object:
-    """The present state of the files that `last` speaks of; None when nothing was read yet."""
-    from scalpels_exporter.web.webfiles import signature
-
-    return None if last is None else signature([path for path, *_ in last])  # type: ignore[attr-defined]
 
 
 def _signal_group(pid: int, number: int) -> None:
