@@ -21,7 +21,7 @@ from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
 from scalpels_exporter.spawn.link import Link
 from scalpels_exporter.supervise.supervisor import Supervisor
-from scalpels_exporter.web.listen import ListenProblem
+from scalpels_exporter.web.address import ListenProblem
 from scalpels_exporter.web.server import Server
 from scalpels_exporter.web.webfiles import WebFiles
 
@@ -144,21 +144,29 @@ class Agent:
                 self._reading = None
 
     async def _reread(self) -> list[str]:
-        result, content = await self._read(messages.Reload())
-        if result != "ok":
-            return content.decode("utf-8", "replace").splitlines() or ["no answer"]
-        self._supervisor.reload(pickle.loads(content))
+        """Puts the configuration in force; or the mistakes, one line each, and nothing has changed."""
+        try:
+            settings: Settings = _unpacked(*await self._read(messages.Reload()))
+        except Mistakes as mistakes:
+            return [str(mistake) for mistake in mistakes.found]
+        self._supervisor.reload(settings)
         return []
 
-    async def _fetch(self) -> WebFiles | list[str] | None:
-        """The web configuration's files when they changed; None when not; the mistakes when they are bad."""
+    async def _fetch(self) -> WebFiles | None:
+        """The web configuration's files when they changed, None when not. Raises Mistakes."""
         result, content = await self._read(messages.ReadWeb())
-        if result == "same":
-            return None
-        if result != "ok":
-            return content.decode("utf-8", "replace").splitlines()
-        files: WebFiles = pickle.loads(content)
+        files: WebFiles | None = None if result == "same" else _unpacked(result, content)
         return files
+
+
+def _unpacked(result: str, content: bytes) -> Any:
+    """What the privileged side has read. Raises Mistakes."""
+    match result:
+        case "ok":
+            return pickle.loads(content)
+        case "mistakes":
+            raise Mistakes(pickle.loads(content))
+    raise Mistakes([Mistake("scalpels", 0, "", content.decode("utf-8", "replace") or "the files could not be read")])
 
 
 def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

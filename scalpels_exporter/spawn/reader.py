@@ -22,8 +22,8 @@ GOOD, MISTAKEN, BROKEN = 0, 2, 1
 def fork(path: Path | None, result: int, *, web: bool) -> int:
     """Starts the reader of the configuration (or of the web configuration); its answer goes into `result`.
 
-    Returns its pid. Exit status: GOOD (pickled Settings or WebFiles), MISTAKEN (pickled list of Mistake) or BROKEN (a line
-    of text).
+    Returns its pid. Exit status: GOOD (pickled Settings or WebFiles), MISTAKEN (pickled list of Mistake)
+    or BROKEN (a line of text).
     """
     parent = os.getpid()
     pid = os.fork()
