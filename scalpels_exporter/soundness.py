@@ -66,7 +66,7 @@ def problems(tracer: Tracer) -> list[str]:
     if not tracer.metrics:
         found.append("metrics: expected at least one")
     for metric in tracer.metrics:
-        found += [f"metric {metric.name}: {problem}" for problem in _of_metric(tracer.name, metric)]
+        found += [f"metric {metric.name}: {problem}" for problem in metric_problems(tracer.name, metric)]
     found += _repeated("metric", (metric.name.removesuffix("_total") for metric in tracer.metrics))
     for parameter in tracer.parameters:
         found += [f"parameter {parameter.name}: {problem}" for problem in _of_parameter(parameter)]
@@ -113,7 +113,8 @@ def _repeated(what: str, names: Iterable[str]) -> list[str]:
     return [f"{what} {name}: declared twice" for name in twice]
 
 
-def _of_metric(tracer: str, metric: Metric) -> Iterator[str]:
+def metric_problems(tracer: str, metric: Metric) -> Iterator[str]:
+    """One line for each rule that a metric of `tracer` breaks by itself."""
     if type(metric) is Metric:
         yield "expected a Counter, Gauge or Histogram"
     yield from _of_metric_name(tracer, metric)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from difflib import get_close_matches
 from typing import Any
 
 from scalpels_exporter.config import durations
@@ -33,6 +34,12 @@ def shorten(text: str, longest: int = 60) -> str:
     """The text on one line and not too long to be read in a message."""
     line = "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """`; did you mean fsync?` for a slip of the pen, "" where nothing is near."""
+    near = get_close_matches(word, known, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def number_text(number: float) -> str:
@@ -72,12 +79,13 @@ def _switch(_parameter: Parameter, value: object) -> bool:
 
 
 def _text(parameter: Parameter, value: object) -> str:
+    if parameter.choices and value not in parameter.choices:
+        slip = nearest(value, parameter.choices) if isinstance(value, str) else ""
+        raise ValueError(f"expected one of {', '.join(parameter.choices)}, got {describe(value)}{slip}")
     if not isinstance(value, str):
         # YAML turns on, no, 12 and 1.0 into something else than text, unless they are quoted.
         quote = "; write it in quotes" if isinstance(value, bool | int | float) else ""
         raise ValueError(f"expected a text, got {describe(value)}{quote}")
-    if parameter.choices and value not in parameter.choices:
-        raise ValueError(f"expected one of {', '.join(parameter.choices)}, got {describe(value)}")
     return value
 
 

@@ -1,0 +1,182 @@
+"""A tracer written in YAML alone: any command, what it prints, and the metrics that it becomes.
+
+Three lines are enough for a script that prints numbers:
+
+    tracers:
+      vpn:
+        command: /opt/vpn/stat.sh
+
+Every number in a line becomes the gauge `scalpels_vpn_value`, with the word after the number as label `unit`, so
+`12.00 pkt/s 3400.00 byte/s` gives two series. With a `pattern` and no metric, each named group `value` is the gauge
+`scalpels_vpn_value`, each group `value_WHAT` the gauge `scalpels_vpn_WHAT`, and all other named groups are labels.
+Whatever else is wanted is said with `metric` or `metrics`. The result passes through `soundness` like any other.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from scalpels_exporter.bindings import binding_problems
+from scalpels_exporter.config import metrics
+from scalpels_exporter.config.commands import command_problem
+from scalpels_exporter.config.metrics import FORMATS, Script
+from scalpels_exporter.config.parameters import pattern_problem, shorten
+from scalpels_exporter.config.tree import Value
+from scalpels_exporter.config.trust import Trust
+from scalpels_exporter.declare import (
+    Binding,
+    Columns,
+    Command,
+    Format,
+    Gauge,
+    Lines,
+    Log2,
+    Logfmt,
+    Metric,
+    Needs,
+    OpenMetrics,
+    Samples,
+    Tracer,
+)
+from scalpels_exporter.soundness import MODES, MOST_SERIES, problems
+
+_KEYS = ("command", "format", "mode", "privileged", "metric", "metrics", "help", "series", "default")
+_OF_FORMAT = {"pattern": ("lines",), "header": ("columns",), "separator": ("columns",)}
+_MOST_METRICS = 100
+_SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
+
+Bound = list[tuple[Metric, Binding]]
+
+
+def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Value]] | None:
+    """The tracer and the keys of its section; None after a mistake, which is noted."""
+    before = len(section.mistakes)
+    keys = section.section((*_KEYS, *_OF_FORMAT))
+    kind = (keys["format"].text(FORMATS) if "format" in keys else None) or "lines"
+    mode = (keys["mode"].text(MODES) if "mode" in keys else None) or "stream"
+    privileged = bool(keys["privileged"].switch()) if "privileged" in keys else False
+    argv = _command(keys["command"], privileged, trust)
+    pattern = {key: _pattern(keys[key]) for key in _OF_FORMAT if key in keys}
+    for key, formats in _OF_FORMAT.items():
+        if key in keys and kind not in formats:
+            keys[key].mistake(f"has a meaning with the format {formats[0]} alone, got {kind}")
+    said = " ".join(argv)
+    line = shorten(said, 100) or name
+    text = keys["help"].text() if "help" in keys else f"What {line} prints."
+    series = keys["series"].integer(1, MOST_SERIES) if "series" in keys else None
+    bound = _metrics(name, section, keys, Script(name, line, kind, mode), pattern.get("pattern", ""))
+    format = _format(kind, pattern, tuple(binding for _, binding in bound))
+    if bound and "" not in pattern.values():
+        for problem in binding_problems(format, [metric for metric, _ in bound]):
+            section.mistake(problem)
+    if len(section.mistakes) > before:
+        return None
+    tracer = Tracer(
+        name=name,
+        help=text or "",
+        metrics=tuple(metric for metric, _ in bound),
+        runs=Command(argv, format, mode, privileged),
+        needs=Needs(commands=() if "/" in argv[0] else (argv[0],)),
+        default=True,
+        series=series or 2000,
+        picture=bound[0][0].name,
+    )
+    found = problems(tracer)
+    # A bad name of the tracer makes bad names of its metrics: one line is enough.
+    for problem in [problem for problem in found if problem.startswith("name:")] or found:
+        section.mistake(problem)
+    return None if found else (tracer, keys)
+
+
+def _command(value: Value, privileged: bool, trust: Trust) -> tuple[str, ...]:
+    """The words of the command; () after a mistake."""
+    if value.is_list:
+        words = [item.text() for item in value.items("words") or []]
+        if not words or None in words:
+            if not words:
+                value.mistake("expected a command, got an empty list")
+            return ()
+        argv = tuple(word for word in words if word)
+    else:
+        text = value.text()
+        if text is None:
+            return ()
+        try:
+            argv = tuple(shlex.split(text))
+        except ValueError as exc:
+            value.mistake(f"cannot be split into words as a shell does: {str(exc).lower()}")
+            return ()
+        shell = next((word for word in argv if word in _SHELL_WORDS), "")
+        if shell:
+            value.mistake(f"no shell runs this, so {shell} is only a word; write [sh, -c, '…'] if a shell is meant")
+            return ()
+    problem = command_problem(argv, privileged, trust)
+    if problem:
+        value.mistake(problem)
+    return argv
+
+
+def _pattern(value: Value) -> str:
+    text = value.text()
+    problem = pattern_problem(text) if text else ""
+    if problem:
+        value.mistake(problem)
+    return "" if problem else text or ""
+
+
+def _format(kind: str, patterns: dict[str, str], bindings: tuple[Binding, ...]) -> Format:
+    match kind:
+        case "lines":
+            return Lines(patterns.get("pattern", ""), bindings)
+        case "columns":
+            return Columns(patterns.get("header", ""), patterns.get("separator", r"\s+"), bindings)
+        case "logfmt":
+            return Logfmt(bindings)
+        case "log2":
+            return Log2(bindings)
+        case "openmetrics":
+            return OpenMetrics()
+    return Samples()
+
+
+def _metrics(name: str, section: Value, keys: dict[str, Value], script: Script, pattern: str) -> Bound:
+    if "metric" in keys and "metrics" in keys:
+        keys["metrics"].mistake("expected either metric or metrics, got both")
+        return []
+    if "metric" in keys:
+        listed = [keys["metric"]]
+    elif "metrics" in keys:
+        listed = keys["metrics"].items("metrics") or []
+        if not 0 < len(listed) <= _MOST_METRICS:
+            keys["metrics"].mistake(f"expected 1 to {_MOST_METRICS} metrics, got {len(listed)}")
+    elif script.format != "lines":
+        section.mistake(f"expected the key metric or metrics, which the format {script.format} needs")
+        return []
+    else:
+        return _guessed(name, section, script, pattern, asked="pattern" in keys)
+    found = [metrics.read(value, script) for value in listed]
+    return [one for one in found if one is not None]
+
+
+def _guessed(name: str, section: Value, script: Script, pattern: str, asked: bool) -> Bound:
+    """The metrics of a script of which nothing is said."""
+    text = f"Numbers that {script.command} prints."
+    if not asked:
+        metric = Gauge(f"scalpels_{name}_value", text[:-1] + ", by the word after each.", ("unit",))
+        return [(metric, Binding(metric.name, "value", {"unit": "unit"}))]
+    if not pattern:  # a mistake, noted already
+        return []
+    groups = tuple(re.compile(pattern).groupindex)
+    values = [group for group in groups if group == "value" or group.startswith("value_")]
+    labels = {group: group for group in groups if group not in values}
+    if not values:
+        section.mistake(
+            "expected a named group (?P<value>…) in the pattern, or the key metric that says what is counted"
+        )
+        return []
+    bound: Bound = []
+    for group in values:
+        metric = Gauge(f"scalpels_{name}_{group.removeprefix('value_')}", text, tuple(labels))
+        bound.append((metric, Binding(metric.name, group, labels)))
+    return bound
