@@ -1,0 +1,202 @@
+"""The running agent as the verbs see it: where it is, what it says about its tracers, what it is asked to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from scalpels_exporter.cli.exits import FAILED, USAGE, Problem
+
+if TYPE_CHECKING:
+    from scalpels_exporter.cli.transport import Answer, Transport
+
+SOCKETS = ("/run/scalpels/agent.sock",)
+TCP = "http://127.0.0.1:10919"
+PASSWORD = "SCALPELS_PASSWORD"
+TRACERS = "/api/v1/tracers"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the agent says about itself and its tracers. Each tracer is a `Status` as JSON."""
+
+    agent: Mapping[str, Any]
+    tracers: Sequence[Mapping[str, Any]]
+    content: bytes  # as it came
+
+    @property
+    def now(self) -> float:
+        return float(self.agent["now"])
+
+    @property
+    def names(self) -> list[str]:
+        return [str(tracer["tracer"]) for tracer in self.tracers]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help=f"http(s)://HOST:PORT or unix:/PATH (default: the agent's Unix socket, else {TCP})",
+    )
+    parser.add_argument("--user", metavar="NAME", help=f"user name; the password is asked for, or stands in {PASSWORD}")
+    parser.add_argument("--ca-file", metavar="FILE", help="certificates that the agent's is signed by")
+    parser.add_argument("--insecure", action="store_true", help="do not check the agent's certificate")
+
+
+def from_arguments(args: Namespace) -> Client:
+    """Raises Problem: a URL that is none, no password, or no agent that answers."""
+    verify: str | bool = args.ca_file or not args.insecure
+    if args.ca_file and not os.access(args.ca_file, os.R_OK):
+        raise Problem(f"--ca-file: {args.ca_file} cannot be read", USAGE)
+    if args.url:
+        _check_url(args.url)
+    elif args.user:
+        raise Problem("--user: a user name goes with --url", USAGE)
+    credentials = (args.user, _password(args.user)) if args.user else None
+    return Client(_found([args.url] if args.url else _usual_places(), credentials, verify))
+
+
+def _check_url(url: str) -> None:
+    expected = "expected http(s)://HOST:PORT or unix:/PATH"
+    try:
+        parts = urlsplit(url)
+        good = (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0) or (
+            parts.scheme == "unix" and parts.path.startswith("/") and len(parts.path.encode()) <= 107
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise Problem(f"--url: {expected}, got {url[:200]!r}", USAGE)
+    if parts.username or parts.password:
+        raise Problem(
+            f"--url: no user name and password here, where everybody sees them; use --user and {PASSWORD}", USAGE
+        )
+
+
+def _password(user: str) -> str:
+    given = os.environ.get(PASSWORD)
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise Problem(f"--user: put the password of {user} in {PASSWORD}, or use a terminal", USAGE)
+    from getpass import getpass
+
+    return getpass(f"password of {user}: ")
+
+
+def _usual_places() -> list[str]:
+    user = os.environ.get("XDG_RUNTIME_DIR", "")
+    own = (f"{user}/scalpels/agent.sock",) if user else ()
+    return [*(f"unix:{path}" for path in (*SOCKETS, *own)), TCP]
+
+
+def _found(places: Sequence[str], credentials: tuple[str, str] | None, verify: str | bool) -> Transport:
+    """The first place where somebody answers."""
+    from scalpels_exporter.cli.transport import NotAllowed, Transport, Unreachable
+
+    closed, reasons = "", []
+    for place in places:
+        transport = Transport(place, credentials, verify)
+        try:
+            transport.request("GET", "/-/healthy")
+            transport.closed = closed
+            return transport
+        except NotAllowed:
+            closed = closed or place
+            reasons.append(f"{place}: not for this user, try sudo")
+        except Unreachable as problem:
+            reasons.append(f"{place}: {problem}")
+    if len(places) == 1:
+        raise Problem(f"no agent answers at {reasons[0]}")
+    if closed:
+        raise Problem(f"no agent answers at {TCP}, and {closed} is not for this user: try sudo")
+    raise Problem("no agent runs here; start one with: sudo scalpels agent   (or name one with --url)")
+
+
+class Client:
+    """Each call raises Problem when the agent refuses or is gone."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def listing(self) -> Listing:
+        answer = self._request("GET", TRACERS)
+        if answer.status != 200:
+            raise Problem(self._refusal(answer))
+        found = _json(answer)
+        if not isinstance(found.get("tracers"), list) or not isinstance(found.get("agent"), dict):
+            raise Problem("what answers there is no agent of scalpels")
+        return Listing(found["agent"], found["tracers"], answer.content)
+
+    def tracer(self, name: str) -> Mapping[str, Any]:
+        """One `Status` as JSON."""
+        answer = self._request("GET", f"{TRACERS}/{quote(name, safe='')}")
+        if answer.status != 200:
+            raise Problem(self._refusal(answer))
+        return _json(answer)
+
+    def start(self, tracer: str, lease: float | None, reason: str) -> str:
+        """What the agent says to it. `lease` is in seconds."""
+        return self._order("start", tracer, {"reason": reason, **({"for": lease} if lease else {})})
+
+    def stop(self, tracer: str, reason: str) -> str:
+        return self._order("stop", tracer, {"reason": reason})
+
+    def reload(self) -> str:
+        """Raises Problem with one line for each mistake."""
+        answer = self._request("POST", "/-/reload")
+        if answer.status == 200:
+            return answer.text
+        raise Problem(self._refusal(answer), USAGE if answer.status == 500 else FAILED)
+
+    def _order(self, verb: str, tracer: str, body: Mapping[str, object]) -> str:
+        answer = self._request("POST", f"{TRACERS}/{quote(tracer, safe='')}/{verb}", body)
+        if answer.status == 404:
+            raise Problem(self._unknown(tracer), USAGE)
+        if answer.status != 200:
+            raise Problem(self._refusal(answer), USAGE if answer.status == 400 else FAILED)
+        return str(_json(answer).get("why", ""))
+
+    def _unknown(self, tracer: str) -> str:
+        from difflib import get_close_matches
+
+        names = self.listing().names
+        near = get_close_matches(tracer, names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
+        return f"no tracer is called {tracer[:64]!r}; {hint}"
+
+    def _request(self, method: str, path: str, body: object = None) -> Answer:
+        from scalpels_exporter.cli.transport import Unreachable
+
+        try:
+            return self._transport.request(method, path, body)
+        except Unreachable as problem:
+            raise Problem(f"the agent does not answer: {problem}") from None
+
+    def _refusal(self, answer: Answer) -> str:
+        if answer.status == 401:
+            return f"{answer.text}: give --user NAME, and the password in {PASSWORD}"
+        if answer.status == 403 and self._transport.closed:
+            return f"{self._transport.closed} is for root and the agent's own user: try sudo"
+        try:
+            return str(_json(answer)["error"])
+        except (Problem, KeyError):
+            return answer.text or f"the agent answered with status {answer.status}"
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    import orjson
+
+    try:
+        found = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Problem("what answers there is no agent of scalpels")
+    return found
