@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import re
 import sys
+from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from scalpels_exporter.catalog import find
+from scalpels_exporter.cli.main import VERBS
 from scalpels_exporter.config import durations
 from scalpels_exporter.declare import Command, Metric, Parameter, Tracer
 
@@ -36,6 +39,7 @@ def parts() -> dict[str, str]:
         "metrics": "\n".join(_metrics(tracer) for tracer in tracers),
         "parameters": "\n".join(_parameters(tracer) for tracer in tracers),
         "capabilities": _table(("tracer", "runs as", "keeps", "needs besides"), map(_privileges, tracers)),
+        "verbs": "\n".join(_verb(verb, summary) for verb, summary in VERBS.items()),
     }
 
 
@@ -101,6 +105,30 @@ def _privileges(tracer: Tracer) -> Sequence[str]:
     keeps = "all that the agent was given" if privileged else ", ".join(needs.capabilities) or "nothing"
     who = "the agent's own user (root)" if privileged else "`scalpels-worker`"
     return f"`{tracer.name}`", who, keeps, ", ".join(besides) or "nothing"
+
+
+def _verb(verb: str, summary: str) -> str:
+    module = import_module(f"scalpels_exporter.cli.{verb}")
+    parser = ArgumentParser(add_help=False)
+    module.add_arguments(parser)
+    rows = [(f"`{_spelt(action)}`", _said(action)) for action in parser._actions if action.help != SUPPRESS]
+    head = f"### {verb}\n\n{summary[0].upper()}{summary[1:]}.\n\n    {module.EXAMPLE}\n"
+    return f"{head}\n{_table(('argument', 'is'), rows)}" if rows else head
+
+
+def _spelt(action: Action) -> str:
+    words = [*action.option_strings] or [str(action.metavar or action.dest)]
+    if not action.option_strings or action.nargs == 0:
+        return ", ".join(words)
+    return f"{words[-1]} {action.metavar or ('|'.join(map(str, action.choices)) if action.choices else '…')}"
+
+
+def _said(action: Action) -> str:
+    text = action.help or ""
+    if action.option_strings == ["--version"]:
+        return "print the version"
+    plain = action.default in (None, "", False, SUPPRESS) or "default:" in text
+    return text if plain else f"{text} (default: {action.default})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
