@@ -68,7 +68,6 @@ def tracers() -> list[Status]:
             picture_title="CPU time by mode",
             picture_unit="seconds/s",
             picture=wave(60, 0.8),
-            cpu_seconds=time.time() % 1e5 * 0.004,
             memory_bytes=18_900_000,
         ),
         status(
@@ -86,7 +85,6 @@ def tracers() -> list[Status]:
             rejected={"too_many_series": 3},
             timeouts=2,
             folded=9,
-            cpu_seconds=time.time() % 1e5 * 0.021,
         ),
         status(
             "sql",
@@ -167,7 +165,13 @@ class Agent:
         return self.body
 
     def statuses(self) -> Sequence[Status]:
-        return self.known
+        now = time.time() % 1e6
+        return [
+            replace(one, cpu_seconds=now * 0.0004 * one.series, probe_seconds=now * 0.00001 * one.series)
+            if one.pid
+            else one
+            for one in self.known
+        ]
 
     def ready(self) -> tuple[bool, str]:
         return self.is_ready
