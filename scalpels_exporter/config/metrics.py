@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from scalpels_exporter.bindings import COUNTS
 from scalpels_exporter.config.parameters import describe
 from scalpels_exporter.config.tree import Value
 from scalpels_exporter.declare import Binding, Counter, Explicit, Exponential, Gauge, Histogram, Metric
@@ -47,13 +48,13 @@ def read(value: Value, script: Script) -> tuple[Metric, Binding] | None:
     text = keys["help"].text() if "help" in keys else f"As printed by {script.command}."
     series = keys["series"].integer(1, 1_000_000) if "series" in keys else 1000
     field = keys["value"].text() if "value" in keys else "value"
-    counts = keys["counts"].text(("increments", "totals")) if "counts" in keys else _counts(kind, script)
+    counts = (keys["counts"].text(COUNTS) if "counts" in keys else None) or _counts(kind, script)
     buckets = _buckets(keys.get("buckets"), kind, script.format, scale)
     common = (name, text or "", tuple(labels), unit or "", series or 1000)
     metric = Histogram(*common, buckets) if kind == "histogram" else _TYPES[kind](*common)
     for problem in metric_problems(script.tracer, metric):
         value.mistake(f"{name}: {problem}")
-    return metric, Binding(name, field or "", labels, scale, counts or "")
+    return metric, Binding(name, field or "value", labels, scale, counts)
 
 
 def _kind(name: str, keys: dict[str, Value], format: str) -> str:

@@ -42,7 +42,7 @@ from scalpels_exporter.declare import (
 from scalpels_exporter.soundness import MODES, MOST_SERIES, problems
 
 _KEYS = ("command", "format", "mode", "privileged", "metric", "metrics", "help", "series", "default")
-_OF_FORMAT = {"pattern": ("lines",), "header": ("columns",), "separator": ("columns",)}
+_OF_FORMAT = {"pattern": "lines", "header": "columns", "separator": "columns"}  # key → the format that has it
 _MOST_METRICS = 100
 _SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
 
@@ -53,23 +53,16 @@ def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Val
     """The tracer and the keys of its section; None after a mistake, which is noted."""
     before = len(section.mistakes)
     keys = section.section((*_KEYS, *_OF_FORMAT))
-    kind = (keys["format"].text(FORMATS) if "format" in keys else None) or "lines"
     mode = (keys["mode"].text(MODES) if "mode" in keys else None) or "stream"
     privileged = bool(keys["privileged"].switch()) if "privileged" in keys else False
     argv = _command(keys["command"], privileged, trust)
-    pattern = {key: _pattern(keys[key]) for key in _OF_FORMAT if key in keys}
-    for key, formats in _OF_FORMAT.items():
-        if key in keys and kind not in formats:
-            keys[key].mistake(f"has a meaning with the format {formats[0]} alone, got {kind}")
-    said = " ".join(argv)
-    line = shorten(said, 100) or name
+    line = shorten(" ".join(argv), 100) or name
     text = keys["help"].text() if "help" in keys else f"What {line} prints."
     series = keys["series"].integer(1, MOST_SERIES) if "series" in keys else None
-    bound = _metrics(name, section, keys, Script(name, line, kind, mode), pattern.get("pattern", ""))
-    format = _format(kind, pattern, tuple(binding for _, binding in bound))
-    if bound and "" not in pattern.values():
-        for problem in binding_problems(format, [metric for metric, _ in bound]):
-            section.mistake(problem)
+    kind = keys["format"].text(FORMATS) if "format" in keys else "lines"
+    if kind is None:  # what else is wrong hangs on it
+        return None
+    bound, format = _read(section, keys, Script(name, line, kind, mode))
     if len(section.mistakes) > before:
         return None
     tracer = Tracer(
@@ -87,6 +80,20 @@ def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Val
     for problem in [problem for problem in found if problem.startswith("name:")] or found:
         section.mistake(problem)
     return None if found else (tracer, keys)
+
+
+def _read(section: Value, keys: dict[str, Value], script: Script) -> tuple[Bound, Format]:
+    """The metrics and how the output fills them."""
+    patterns = {key: _pattern(keys[key]) for key in _OF_FORMAT if key in keys}
+    for key, format in _OF_FORMAT.items():
+        if key in keys and script.format != format:
+            keys[key].mistake(f"has a meaning with the format {format} alone, got {script.format}")
+    bound = _metrics(section, keys, script, patterns.get("pattern", ""))
+    made = _format(script.format, patterns, tuple(binding for _, binding in bound))
+    if bound and "" not in patterns.values():  # with a broken pattern there is no telling
+        for problem in binding_problems(made, [metric for metric, _ in bound]):
+            section.mistake(problem)
+    return bound, made
 
 
 def _command(value: Value, privileged: bool, trust: Trust) -> tuple[str, ...]:
@@ -140,7 +147,7 @@ def _format(kind: str, patterns: dict[str, str], bindings: tuple[Binding, ...]) 
     return Samples()
 
 
-def _metrics(name: str, section: Value, keys: dict[str, Value], script: Script, pattern: str) -> Bound:
+def _metrics(section: Value, keys: dict[str, Value], script: Script, pattern: str) -> Bound:
     if "metric" in keys and "metrics" in keys:
         keys["metrics"].mistake("expected either metric or metrics, got both")
         return []
@@ -154,16 +161,16 @@ def _metrics(name: str, section: Value, keys: dict[str, Value], script: Script, 
         section.mistake(f"expected the key metric or metrics, which the format {script.format} needs")
         return []
     else:
-        return _guessed(name, section, script, pattern, asked="pattern" in keys)
+        return _guessed(section, script, pattern, asked="pattern" in keys)
     found = [metrics.read(value, script) for value in listed]
     return [one for one in found if one is not None]
 
 
-def _guessed(name: str, section: Value, script: Script, pattern: str, asked: bool) -> Bound:
+def _guessed(section: Value, script: Script, pattern: str, asked: bool) -> Bound:
     """The metrics of a script of which nothing is said."""
     text = f"Numbers that {script.command} prints."
     if not asked:
-        metric = Gauge(f"scalpels_{name}_value", text[:-1] + ", by the word after each.", ("unit",))
+        metric = Gauge(f"scalpels_{script.tracer}_value", text[:-1] + ", by the word after each.", ("unit",))
         return [(metric, Binding(metric.name, "value", {"unit": "unit"}))]
     if not pattern:  # a mistake, noted already
         return []
@@ -177,6 +184,6 @@ def _guessed(name: str, section: Value, script: Script, pattern: str, asked: boo
         return []
     bound: Bound = []
     for group in values:
-        metric = Gauge(f"scalpels_{name}_{group.removeprefix('value_')}", text, tuple(labels))
+        metric = Gauge(f"scalpels_{script.tracer}_{group.removeprefix('value_')}", text, tuple(labels))
         bound.append((metric, Binding(metric.name, group, labels)))
     return bound

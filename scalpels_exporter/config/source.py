@@ -84,7 +84,7 @@ def compose(path: Path, text: str) -> yaml.Node | None:
         raise _refusal(path, mark.line + 1 if mark else 0, f"no YAML: {shorten(problem, 200)}") from None
     except yaml.reader.ReaderError as exc:
         line = text.count("\n", 0, exc.position) + 1
-        raise _refusal(path, line, f"no YAML: the character U+{ord(exc.character):04X} is not allowed") from None
+        raise _refusal(path, line, f"no YAML: the character U+{int(exc.character):04X} is not allowed") from None
     return node
 
 
