@@ -14,7 +14,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from scalpels_exporter import __version__, log
-from scalpels_exporter.agent.process import Parts
+from scalpels_exporter.agent.options import Parts
 from scalpels_exporter.agent.serving import Serving
 from scalpels_exporter.config.settings import Mistake, Mistakes, Settings
 from scalpels_exporter.intake.store import Store

@@ -7,43 +7,17 @@ listens before they are gone.
 from __future__ import annotations
 
 import os
-import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from scalpels_exporter.agent.options import Options, Parts
 from scalpels_exporter.config.load import load
-from scalpels_exporter.config.settings import Settings
 from scalpels_exporter.spawn import child, privileges, spawner
 from scalpels_exporter.spawn.confine import confine
 from scalpels_exporter.web import webconfig, webfiles
 
 RUN_FOLDER = "/run/scalpels"
 SOCKET_NAME = "agent.sock"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The flags of `scalpels agent`."""
-
-    config: Path | None
-    listen: tuple[str, ...]
-    web_config: Path | None = None
-    telemetry_path: str = "/metrics"
-    log_level: str = "info"
-    log_format: str = "logfmt"
-    socket: str = ""  # of the control socket; "" for the default place
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the privileged moments leave for the serving ones."""
-
-    options: Options
-    settings: Settings
-    spawner: socket.socket
-    control: str  # path of the Unix socket to listen on, "" for none
-    confined: bool
 
 
 def run(options: Options) -> int:
@@ -61,6 +35,7 @@ def run(options: Options) -> int:
 
     privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
     privileges.hide_memory()
+    privileges.call_itself("scalpels-agent")
     os.chdir("/")
     status = serve(Parts(options, settings, link, control, confine()))
     link.close()
@@ -72,8 +47,9 @@ def _control_socket(path: str, who: child.Identity | None) -> str:
     """Where to listen for local control; its folder is made here, while that is allowed."""
     folder = Path(path).parent if path else Path(default_folder())
     try:
+        made = not folder.exists()
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if who and not path:
+        if who and (made or not path):  # a folder that the user names and made stays the user's
             os.chown(folder, who.uid, who.gid)
     except OSError:
         return ""  # no local control then; the log says so

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import scalpels_exporter.agent.main as place
-from scalpels_exporter.agent.process import Options, Parts, run
+from scalpels_exporter.agent.options import Options, Parts
+from scalpels_exporter.agent.process import run
 
 
 def tried(what: Callable[[], Any]) -> str:
@@ -53,7 +54,7 @@ def attack(parts: Parts) -> int:
         "shadow": tried(lambda: Path("/etc/shadow").read_text()),
         "config": tried(lambda: Path(sys.argv[1]).read_text()),
         "kill the spawner": tried(lambda: os.kill(parent, 9)),
-        "memory of the spawner": tried(lambda: Path(f"/proc/{parent}/mem").open("rb")),
+        "memory of the spawner": tried(lambda: Path(f"/proc/{parent}/mem").read_bytes()),
         "environment of the spawner": tried(lambda: Path(f"/proc/{parent}/environ").read_bytes()),
         "ptrace": call("ptrace", 16, parent, 0, 0),
         "unshare": call("unshare", 0x10000000),

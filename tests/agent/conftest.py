@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-QUIET = "tracers:\n  system: off\n  program: off\n"  # only what a test adds
+QUIET = "tracers:\n  program: off\n"  # only what a test adds
 
 
 def worker_yaml(workers: Path, name: str, script: str, mode: str = "ticked", form: str = "samples") -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import ROOT, RunningAgent
+from running import ROOT, RunningAgent
 
 OFF = """
 tracers:

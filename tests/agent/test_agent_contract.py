@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WORKERS, RunningAgent, lives
+from running import WORKERS, RunningAgent, lives
 
 Until = Callable[..., Any]
 

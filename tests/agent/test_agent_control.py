@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conftest import RunningAgent
+from running import RunningAgent
 
 Start = Callable[..., RunningAgent]
 Until = Callable[..., Any]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningAgent, lives
+from running import RunningAgent, lives
 
 pytestmark = pytest.mark.root
 Start = Callable[..., RunningAgent]
@@ -110,11 +110,13 @@ def test_a_worker_killed_a_hundred_times_while_scraped_hurts_no_other(
     scraper = threading.Thread(target=scrape)
     scraper.start()
     try:
+        last = None
         for _ in range(100):
-            pid = until(lambda: agent.tracer("victim")["pid"], 10)
+            pid = until(lambda last=last: (found := agent.tracer("victim")["pid"]) != last and found, 10)
             agent.tree()
             os.kill(pid, signal.SIGKILL)
             until(lambda pid=pid: not lives(pid))
+            last = pid
             agent.post("/api/v1/tracers/victim/start")  # leaves the back-off: a hundred kills, not five
     finally:
         done.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningAgent
+from running import RunningAgent
 
 pytestmark = pytest.mark.root
 Start = Callable[..., RunningAgent]
@@ -51,7 +51,7 @@ def test_an_ordinary_user_with_the_listed_capabilities_runs_every_default_tracer
     assert int(status(honest, "CapPrm"), 16) == 0
     assert rest
     # What needs the capabilities is really there: another user's file descriptors, of pid 1.
-    assert agent.samples()["scalpels_program_file_descriptors", (("program", "scalpels"),)] > 0
+    assert agent.samples()["scalpels_program_open_fds", (("program", "scalpels"),)] > 0
 
 
 def test_without_capabilities_what_cannot_run_says_what_is_missing(start_agent: Start, until: Until) -> None:

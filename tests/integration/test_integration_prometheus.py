@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import RunningAgent, wait_until
+from running import RunningAgent, wait_until
 
 Start = Callable[..., RunningAgent]
 Until = Callable[..., Any]

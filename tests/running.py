@@ -1,0 +1,137 @@
+"""A running agent for tests, and waiting for a condition. Imported by name: pytest puts this folder on its path."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).parent.parent
+WORKERS = Path(__file__).parent / "workers"
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
+    """Polls `condition` until it is true and gives back what it gave; fails with `what` after `seconds`.
+
+    An AssertionError or OSError inside counts as "not yet".
+    """
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while True:
+        try:
+            found = condition()
+            if found:
+                return found
+            last = found
+        except (AssertionError, OSError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what or condition} (last: {last!r})")
+        time.sleep(0.02)  # the one place that waits
+
+
+def processes_of(pid: int) -> list[int]:
+    """`pid` and all its living descendants, over every thread's children."""
+    found, queue = [], [pid]
+    while queue:
+        one = queue.pop()
+        found.append(one)
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                queue += [int(word) for word in task.read_text().split()]
+    return found
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class RunningAgent:
+    """The real `scalpels agent` in a process of its own, on an ephemeral port and with its own control socket."""
+
+    def __init__(self, folder: Path, config: str, *flags: str, user: list[str] | None = None) -> None:
+        self.folder = folder
+        self.config = folder / "scalpels.yaml"
+        self.config.write_text(config)
+        self.log = folder / "agent.log"
+        self.socket = folder / "run" / "agent.sock"
+        (folder / "run").mkdir(exist_ok=True)
+        (folder / "run").chmod(0o777)
+        command = [
+            *(user or []),
+            *(sys.executable, "-m", "scalpels_exporter", "agent", f"--config.file={self.config}"),
+            "--web.listen-address=127.0.0.1:0",
+            f"--web.socket={self.socket}",
+            *flags,
+        ]
+        self._log_file = self.log.open("wb")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log_file, stderr=self._log_file, cwd=ROOT
+        )
+        self.pid = self.process.pid
+        try:
+            found = wait_until(lambda: re.search(r"127\.0\.0\.1:(\d+)", self._started()), 20, "the agent's port")
+        except BaseException:
+            self.close()
+            raise
+        self.port = int(found[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.seen: set[int] = set()
+
+    def _started(self) -> str:
+        if self.process.poll() is not None:
+            pytest.fail(f"the agent ended with {self.process.returncode}:\n{self.log.read_text()}")
+        return next((line for line in self.log.read_text().splitlines() if "agent started" in line), "")
+
+    def get(self, path: str = "/metrics", timeout: float = 10.0, **headers: str) -> requests.Response:
+        return requests.get(self.url + path, headers=headers, timeout=timeout)
+
+    def post(self, path: str, body: object = None) -> requests.Response:
+        return requests.post(self.url + path, json=body, timeout=10)
+
+    def samples(self, **headers: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        """(sample's name, sorted labels) → value, from one scrape."""
+        response = self.get(**headers)
+        assert response.status_code == 200, response.text
+        families = text_string_to_metric_families(response.text)
+        return {(s.name, tuple(sorted(s.labels.items()))): s.value for f in families for s in f.samples}
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.samples().get((name, tuple(sorted(labels.items()))))
+
+    def tracer(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/api/v1/tracers/{name}").json()
+        return found
+
+    def tree(self) -> list[int]:
+        """Every process of the agent; remembered, so that what survives it can be looked for."""
+        now = processes_of(self.pid)
+        self.seen.update(now)
+        return now
+
+    def survivors(self) -> list[int]:
+        return [pid for pid in self.seen if lives(pid)]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.tree() if hasattr(self, "seen") else None
+            self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._log_file.close()
