@@ -117,8 +117,8 @@ def load(path: Path) -> Tracer:
     tracer = getattr(module, "TRACER", None)
     if not isinstance(tracer, Tracer):
         near = get_close_matches("TRACER", [name for name in vars(module) if not name.startswith("__")], 1, 0.7)
-        hint = f"; there is {near[0]}" if near else ""
-        raise Mistakes([Mistake(file, 0, "", f"expected TRACER = Tracer(…), found none{hint}")])
+        there = f"a {type(tracer).__name__}" if tracer is not None else f"{near[0]} alone" if near else "none"
+        raise Mistakes([Mistake(file, 0, "", f"expected TRACER = Tracer(…), found {there}")])
     wrong = problems(tracer)
     if not wrong:
         wrong = list(_of_stem(tracer, path, module))
