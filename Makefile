@@ -40,7 +40,7 @@ update:  ## write the generated parts of README.md and docs/ anew
 	@tools/owner.sh $(PYTHON) tools/readme_tables.py
 
 verify: update  ## update, and fail if that changed anything
-	@git diff --exit-code -- README.md docs
+	@tools/owner.sh git diff --exit-code -- README.md docs
 
 clean:  ## remove .venv and every cache
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist

@@ -69,17 +69,25 @@ if ! command -v apt-get > /dev/null; then
     exit 0
 fi
 
+log=$(mktemp)
+ours=
+trap 'rm -f "$log"; [ -z "$ours" ] || rm -f "$policy"' EXIT
+
 # dpkg asks this program whether a service may be started; 101 says no. One that is there already is the host's own.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
+    ours=yes
     printf '#!/bin/sh\nexit 101\n' > "$policy"
     chmod 755 "$policy"
-    trap 'rm -f "$policy"' EXIT
 fi
 
 export DEBIAN_FRONTEND=noninteractive
+
+# What apt says matters only when it fails.
+apt() { apt-get -qq "$@" > "$log" 2>&1 || { tail -n 5 "$log" >&2; return 1; }; }
+
 echo "installing:$missing"
-apt-get -qq update || echo "apt-get update failed; trying with the lists that are there" >&2
+apt update || echo "apt-get update failed; trying with the lists that are there" >&2
 available=
 for package in $missing; do
     if apt-cache show "$package" > /dev/null 2>&1; then
@@ -90,10 +98,10 @@ for package in $missing; do
 done
 if [ -n "$available" ]; then
     # shellcheck disable=SC2086  # words are meant
-    if ! apt-get -qq install -y --no-install-recommends $available > /dev/null; then
+    if ! apt install -y --no-install-recommends $available; then
         echo "apt-get could not install all of:$available; one by one" >&2
         for package in $available; do
-            apt-get -qq install -y --no-install-recommends "$package" > /dev/null || echo "without $package" >&2
+            apt install -y --no-install-recommends "$package" || echo "without $package" >&2
         done
     fi
     # They are here for tests, which start them on ports of their own; at the next boot nothing should run.
