@@ -72,7 +72,8 @@ def _named(hint: Any) -> str:
         return f"a tuple of {len(arguments)}"
     if origin is Mapping:
         return "a mapping of texts"
-    return _WORDS.get(hint) or f"a {hint.__name__}"
+    article = "an" if hint.__name__[0] in "AEIO" else "a"
+    return _WORDS.get(hint) or f"{article} {hint.__name__}"
 
 
 def _shown(value: object) -> str:
