@@ -104,6 +104,12 @@ def _of_workers(every: Sequence[Status]) -> Iterator[Metric]:
         each(lambda s: float(s.timeouts)),
     )
     yield _counter(
+        "scalpels_worker_ticks_skipped",
+        "Scrapes at which the worker was not asked, because it was over its share of the overhead budget.",
+        ("tracer",),
+        each(lambda s: float(s.skipped)),
+    )
+    yield _counter(
         "scalpels_worker_rejected",
         "Samples, lines or snapshots of the worker that broke its contract, by reason.",
         ("tracer", "reason"),

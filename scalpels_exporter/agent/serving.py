@@ -27,6 +27,7 @@ from scalpels_exporter.web.served import Body, Outcome
 
 LONGEST_LEASE_SECONDS = 30 * 86400.0
 REASON_CHARACTERS = 200
+THREAD_BYTES = 1 << 20  # what is larger is compressed beside the loop
 
 _audit = log.get("audit")
 
@@ -45,6 +46,8 @@ class Serving:
         self._reread = reread
         self._ticker = Ticker(supervisor)
         self._renderer = Renderer()
+        self._round = 0
+        self._bodies: dict[tuple[Chosen, bool], asyncio.Task[Body]] = {}  # of this round
         self._registry = registry
         self.reloads = Reloads(success_time=time.time())
         self._orders: Counter[tuple[str, str, str]] = Counter()
@@ -53,16 +56,34 @@ class Serving:
     # ------------------------------------------------------------------ scrapes
 
     async def scrape(self, accept: str, accept_encoding: str, deadline_seconds: float) -> Body:
-        await self._ticker.tick(deadline_seconds)
+        number = await self._ticker.tick(deadline_seconds)
+        if number != self._round:
+            self._round = number
+            self._bodies.clear()
+            self._take_in()
+        form, gzip = choose_format(accept), accepts_gzip(accept_encoding)
+        # Scrapes that shared a round of ticks share its rendering and its compression too.
+        body = self._bodies.get((form, gzip))
+        if body is None:
+            body = asyncio.get_running_loop().create_task(self._body(form, gzip))
+            self._bodies[form, gzip] = body
+        return await asyncio.shield(body)
+
+    def _take_in(self) -> None:
         self._supervisor.measure()
-        snapshots = self._store.all()
-        for snapshot in snapshots:
+        for snapshot in self._store.all():
             tracked = self._supervisor.tracked.get(snapshot.tracer.name)
             if tracked is not None:
                 add_point(tracked, snapshot)
-        form = choose(accept)
-        pieces = self._renderer.render(snapshots, self._registry, form)
-        return Body(form.content_type, pieces)
+
+    async def _body(self, form: Chosen, gzip: bool) -> Body:
+        pieces = self._renderer.render(self._store.all(), self._registry, form.form)
+        if not gzip:
+            return Body(form.content_type, pieces)
+        if sum(map(len, pieces)) < THREAD_BYTES:
+            return Body(form.content_type, list(gzip_pieces(pieces)), "gzip")
+        packed = await asyncio.to_thread(lambda: list(gzip_pieces(pieces)))  # zlib lets others run meanwhile
+        return Body(form.content_type, packed, "gzip")
 
     def statuses(self) -> Sequence[Status]:
         return statuses(self._supervisor, self._store)

@@ -39,7 +39,7 @@ class Life:
     early_deaths: int = 0
     due: float = 0.0  # of the next start, in BACKOFF
     killed: bool = False
-    doom: str = ""  # why we are ending a worker that is wanted: hung, memory
+    doom: str = ""  # why we are ending a worker that is wanted: hung, memory, shed
 
     def enter(self, state: State, now: float) -> None:
         self.state = state
@@ -68,6 +68,9 @@ class Life:
         if code == EXIT_UNSUPPORTED:
             self.enter(State.UNSUPPORTED, now)
             return "unsupported"
+        if self.doom == "shed":
+            self.enter(State.SHED, now)
+            return "shed"
         reason = self.doom or ("signal" if code < 0 else "exit")
         steady = self.up_since is not None and now - self.up_since >= STEADY_SECONDS
         self.early_deaths = 0 if steady else self.early_deaths + 1

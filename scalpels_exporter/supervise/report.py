@@ -33,6 +33,7 @@ def _status(supervisor: Supervisor, store: Store, tracked: Tracked) -> Status:
         starts=tracked.starts,
         exits=dict(tracked.exits),
         timeouts=tracked.timeouts,
+        skipped=tracked.skipped,
         rejected=dict(tracked.intake.rejected),
         folded=tracked.intake.folded,
         series=snapshot.series if snapshot else 0,

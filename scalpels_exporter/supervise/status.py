@@ -34,6 +34,7 @@ class Status:
     starts: int
     exits: dict[str, int]  # reason → times
     timeouts: int  # ticks that were not answered in time
+    skipped: int  # ticks not sent, because the tracer was over its share of the overhead budget
     rejected: dict[str, int]  # reason → samples or lines refused
     folded: int
     series: int

@@ -12,20 +12,27 @@ from collections.abc import Callable
 
 from scalpels_exporter import log
 from scalpels_exporter.config.settings import Chosen, Settings
-from scalpels_exporter.intake.reader import Intake
+from scalpels_exporter.intake.intake import Intake
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
+from scalpels_exporter.supervise.costs import measure, over_budget
 from scalpels_exporter.supervise.life import Step, next_moment, next_step
+from scalpels_exporter.supervise.overhead import SHED_SECONDS, THIN_SECONDS
 from scalpels_exporter.supervise.pipes import Pipes
 from scalpels_exporter.supervise.status import State
 from scalpels_exporter.supervise.tracked import Tracked
-from scalpels_exporter.supervise.usage import Usage, usage
+from scalpels_exporter.supervise.usage import Usage
 from scalpels_exporter.supervise.wants import Wants
 
 MEMORY_LIMIT_BYTES = 512 << 20  # resident, of a worker and what it started
 BEAT_SECONDS = 5.0  # between looks at what workers cost
 
 _log = log.get("supervise")
+_WORDS = {
+    "hung": "did not answer",
+    "memory": f"took more than {MEMORY_LIMIT_BYTES >> 20} MiB of memory",
+    "shed": "used more CPU than its share of budgets.overhead; a start or a reload tries it again",
+}
 _LEVELS = {"E!": 40, "W!": 30, "I!": 20, "D!": 10}
 
 
@@ -51,7 +58,7 @@ class Supervisor:
 
     def _renewed(self, known: Tracked | None, chosen: Chosen) -> Tracked:
         """A tracer whose declaration changed begins anew; one whose worker runs is restarted for it."""
-        fresh = Tracked(chosen, Intake(chosen.tracer, chosen.series))
+        fresh = Tracked(chosen, Intake(chosen.tracer, chosen.series, time.time))
         fresh.since = time.time()
         if known is not None:
             fresh.run, fresh.starts, fresh.exits, fresh.spent = known.run, known.starts, known.exits, known.spent
@@ -107,9 +114,10 @@ class Supervisor:
 
     def _beat(self) -> None:
         self.measure()
+        for name in over_budget(self.tracked.values(), self._settings.budgets.overhead, SHED_SECONDS):
+            self._terminate(self.tracked[name], "shed")
         for tracked in self.tracked.values():
             if tracked.usage.memory_bytes > MEMORY_LIMIT_BYTES and tracked.life.state is not State.STOPPING:
-                _log.warning("over its memory limit", extra={"fields": {"tracer": tracked.name}})
                 self._terminate(tracked, "memory")
             if tracked.life.state is State.STARTING and not tracked.ticked:
                 self._accept_silence(tracked)
@@ -176,6 +184,7 @@ class Supervisor:
         tracked.pid, tracked.pipes, tracked.starts = pid, pipes, tracked.starts + 1
         tracked.owes_since, tracked.late, tracked.last_words = None, False, ""
         tracked.intake.restarted()
+        tracked.spending.forget()
         if tracked.ticked and tracked.life.state is State.STARTING and pipes.tick():
             tracked.owes_since = time.monotonic()
 
@@ -193,8 +202,8 @@ class Supervisor:
         words = f"{how}: {tracked.last_words}" if tracked.last_words else how
         if reason == "unsupported":
             words = tracked.last_words or "the worker says that this host cannot run it"
-        elif reason in ("hung", "memory"):
-            words = {"hung": "did not answer", "memory": "took too much memory"}[reason]
+        elif reason in _WORDS:
+            words = _WORDS[reason]
         elif reason == "stopped":
             words = self.wants.why(name, tracked.chosen.enabled)
         if not tracked.serves:
@@ -268,14 +277,10 @@ class Supervisor:
 
     def measure(self) -> None:
         """Looks at what every live worker uses."""
+        measure(self.tracked.values())
+        thinned = over_budget(self.tracked.values(), self._settings.budgets.overhead, THIN_SECONDS)
         for tracked in self.tracked.values():
-            if tracked.pid is not None:
-                now = usage(tracked.pid)
-                if now.processes and now.cpu_seconds >= tracked.usage.cpu_seconds:
-                    tracked.usage = now
-                elif now.processes:  # a child that was never waited for took its CPU time with it
-                    tracked.spent += tracked.usage.cpu_seconds - now.cpu_seconds
-                    tracked.usage = now
+            tracked.thinned = tracked.name in thinned
 
     def stop_all(self) -> None:
         """No more steps; workers are told to end. The spawner sees to it that they do."""

@@ -17,6 +17,7 @@ from scalpels_exporter.supervise.tracked import Tracked
 
 @dataclass(slots=True, eq=False)
 class _Round:
+    number: int
     waiting: set[str] = field(default_factory=set)  # names of those who still owe
     done: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: bool = False  # a scrape's deadline passed: later ones begin a new round
@@ -26,21 +27,26 @@ class Ticker:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._round: _Round | None = None
+        self._rounds = 0
 
-    async def tick(self, deadline_seconds: float) -> None:
-        """Returns when every worker that is not late already has answered, or at the deadline."""
+    async def tick(self, deadline_seconds: float) -> int:
+        """Returns when every worker that is not late already has answered, or at the deadline.
+
+        The number of the round: the same for all who shared it.
+        """
         current = self._round
         if current is None or current.given_up or current.done.is_set():
             current = self._round = self._begin()
-        if current.done.is_set():
-            return
-        try:
-            await asyncio.wait_for(current.done.wait(), deadline_seconds)
-        except TimeoutError:
-            self._give_up(current)
+        if not current.done.is_set():
+            try:
+                await asyncio.wait_for(current.done.wait(), deadline_seconds)
+            except TimeoutError:
+                self._give_up(current)
+        return current.number
 
     def _begin(self) -> _Round:
-        begun = _Round()
+        self._rounds += 1
+        begun = _Round(self._rounds)
         now = time.monotonic()
         for tracked in self._supervisor.tracked.values():
             if not (tracked.live and tracked.ticked and tracked.life.state in (State.STARTING, State.RUNNING)):
@@ -49,12 +55,15 @@ class Ticker:
                 tracked.timeouts += 1  # still owes an answer to an earlier round
                 continue
             if tracked.owes_since is None:
+                if tracked.thinned and tracked.life.state is State.RUNNING:
+                    tracked.skipped += 1
+                    continue
                 if tracked.pipes is None or not tracked.pipes.tick():
                     tracked.timeouts += 1  # its stdin is full or closed
                     continue
                 tracked.owes_since = now
             begun.waiting.add(tracked.name)
-            tracked.answered = lambda tracked=tracked: self._answered(begun, tracked)  # type: ignore[misc]
+            tracked.answered = lambda tracked=tracked: self._answered(begun, tracked)
         if not begun.waiting:
             begun.done.set()
         return begun

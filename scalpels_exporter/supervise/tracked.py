@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.intake.reader import Intake
+from scalpels_exporter.intake.intake import Intake
 from scalpels_exporter.supervise.life import Life
+from scalpels_exporter.supervise.overhead import Spending
 from scalpels_exporter.supervise.pipes import Pipes
 from scalpels_exporter.supervise.status import State
 from scalpels_exporter.supervise.usage import Usage
@@ -38,6 +39,9 @@ class Tracked:
     timeouts: int = 0
     spent: float = 0.0  # CPU seconds of the lives that have ended
     usage: Usage = field(default_factory=Usage)
+    spending: Spending = field(default_factory=Spending)
+    thinned: bool = False  # over its share of the overhead budget: ticks are skipped
+    skipped: int = 0  # ticks
     picture: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=PICTURE_POINTS))
     picture_last: tuple[float, float] | None = None  # (unix time, total) at the last point
 

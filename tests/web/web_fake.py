@@ -32,6 +32,7 @@ def status(tracer: str, help_text: str, state: State, **more: Any) -> Status:
         starts=1,
         exits={},
         timeouts=0,
+        skipped=0,
         rejected={},
         folded=0,
         series=42,
