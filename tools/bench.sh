@@ -8,13 +8,13 @@ cd "$(dirname "$0")/.." || exit 1
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
 export PATH PYTHONDONTWRITEBYTECODE=1
 failed=
-for file in benchmarks/*.py; do
+for file in $(grep -l '__main__' benchmarks/*.py); do
     name=$(basename "$file" .py)
     if [ $# -gt 0 ]; then
         case " $* " in *" $name "*) ;; *) continue ;; esac
     fi
     printf '\n== %s\n' "$name"
-    .venv/bin/python "$file" || failed="$failed $name"
+    .venv/bin/python -m "benchmarks.$name" || failed="$failed $name"
 done
 if [ -n "$failed" ]; then
     echo "failed:$failed" >&2
