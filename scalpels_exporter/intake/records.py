@@ -1,0 +1,78 @@
+"""What the formats made of records share: lines of text, the end of a snapshot, and when a stream is published."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scalpels_exporter.intake.ledger import Ledger
+from scalpels_exporter.intake.rejection import Reason
+from scalpels_exporter.intake.snapshot import Snapshot
+
+SEPARATOR = "\x1e"  # ASCII record separator, alone in a line: the output of one run ends here
+
+
+class Parser(Protocol):
+    """Reads the lines of one format into a ledger."""
+
+    def line(self, text: str) -> bool:
+        """Takes one line without its newline; whether a table that began before it ended with it."""
+
+    def end(self) -> None:
+        """No more will come for what is half-read: it is complete."""
+
+    def restarted(self) -> None:
+        """What is half-read is dropped."""
+
+
+class RecordReader:
+    """Decides what a snapshot is.
+
+    `rerun`: everything up to the separator, or to `finish`. `ticked`: the same, or a table. `stream`: a table, or,
+    in the formats without tables (`updates`), the present state at the end of each block: every line may change it.
+    A stream that prints separators is read as snapshots from its first separator on.
+    """
+
+    def __init__(self, parser: Parser, ledger: Ledger, mode: str, updates: bool = True) -> None:
+        self._parser = parser
+        self._ledger = ledger
+        self._tables = mode != "rerun"
+        ledger.updates = updates and mode == "stream"
+
+    def read(self, block: bytes) -> Snapshot | None:
+        """Takes whole lines; gives the last snapshot that they completed and that is good."""
+        good: Snapshot | None = None
+        ledger, parser = self._ledger, self._parser
+        for text in self._decode(block):
+            if text == SEPARATOR:
+                ledger.updates = self._tables = False
+                good = self.finish() or good
+                continue
+            if not ledger.updates:
+                ledger.admit(len(text) + 1, 1)
+            if parser.line(text) and self._tables:
+                good = ledger.close() or good
+        if ledger.updates:
+            good = ledger.publish() or good
+        return good
+
+    def finish(self) -> Snapshot | None:
+        self._parser.end()
+        return self._ledger.close(keep=self._ledger.updates)
+
+    def restarted(self) -> None:
+        self._parser.restarted()
+
+    def _decode(self, block: bytes) -> list[str]:
+        try:
+            return block.decode().replace("\r\n", "\n").split("\n")[:-1]
+        except UnicodeDecodeError:
+            return list(self._decode_one_by_one(block))
+
+    def _decode_one_by_one(self, block: bytes) -> list[str]:
+        lines = []
+        for raw in block.split(b"\n")[:-1]:
+            try:
+                lines.append(raw.decode().removesuffix("\r"))
+            except UnicodeDecodeError:
+                self._ledger.rejections.add(Reason.BAD_SYNTAX, "a line is not UTF-8", raw)
+        return lines
