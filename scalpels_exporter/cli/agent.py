@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from scalpels_exporter.agent import process
+from scalpels_exporter.agent.options import Options
 from scalpels_exporter.cli.files import absolute, add_config_argument
 from scalpels_exporter.cli.main import LEVELS, version
 from scalpels_exporter.config.load import load
@@ -54,7 +55,7 @@ def run(args: Namespace) -> int:
         # The agent would end here without a look at the configuration; read now, all that is wrong is said at once.
         raise Mistakes([*found, *_of(lambda: load(args.config))])
     return process.run(
-        process.Options(
+        Options(
             config=args.config,
             listen=listen,
             web_config=args.web_config,

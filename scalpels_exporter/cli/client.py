@@ -59,7 +59,7 @@ def from_arguments(args: Namespace) -> Client:
     elif args.user:
         raise Problem("--user: a user name goes with --url", USAGE)
     credentials = (args.user, _password(args.user)) if args.user else None
-    return Client(_found([args.url] if args.url else _usual_places(), credentials, verify))
+    return Client(found([args.url] if args.url else _usual_places(), credentials, verify))
 
 
 def _check_url(url: str) -> None:
@@ -96,8 +96,8 @@ def _usual_places() -> list[str]:
     return [*(f"unix:{path}" for path in (*SOCKETS, *own)), TCP]
 
 
-def _found(places: Sequence[str], credentials: tuple[str, str] | None, verify: str | bool) -> Transport:
-    """The first place where somebody answers."""
+def found(places: Sequence[str], credentials: tuple[str, str] | None = None, verify: str | bool = True) -> Transport:
+    """The first place where somebody answers. Raises Problem."""
     from scalpels_exporter.cli.transport import NotAllowed, Transport, Unreachable
 
     closed, reasons = "", []
@@ -129,10 +129,10 @@ class Client:
         answer = self._request("GET", TRACERS)
         if answer.status != 200:
             raise Problem(self._refusal(answer))
-        found = _json(answer)
-        if not isinstance(found.get("tracers"), list) or not isinstance(found.get("agent"), dict):
+        content = _json(answer)
+        if not isinstance(content.get("tracers"), list) or not isinstance(content.get("agent"), dict):
             raise Problem("what answers there is no agent of scalpels")
-        return Listing(found["agent"], found["tracers"], answer.content)
+        return Listing(content["agent"], content["tracers"], answer.content)
 
     def tracer(self, name: str) -> Mapping[str, Any]:
         """One `Status` as JSON."""
@@ -194,9 +194,9 @@ def _json(answer: Answer) -> dict[str, Any]:
     import orjson
 
     try:
-        found = orjson.loads(answer.content)
+        content = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise Problem("what answers there is no agent of scalpels")
-    return found
+    return content

@@ -33,6 +33,8 @@ def rate(value: float, unit: str) -> str:
     """`value` is in `unit` a second."""
     if unit == "seconds" and 1 <= value < math.inf:  # 90 s/s, never 1 min 30 s/s
         return f"{_digits(value)} s/s"
+    if unit == "" and 9999.5 <= value < _EXACT_COUNT:
+        return f"{_digits(value / 1000)} k/s"
     return f"{quantity(value, '' if unit == 'ratio' else unit)}/s"
 
 

@@ -78,7 +78,8 @@ def show_tracers(tracers: Sequence[Mapping[str, Any]], now: float, screen: Scree
         screen.line(line)
         why = _why(tracer)
         if why and why not in OBVIOUS:
-            screen.paragraph(why, indent=4, style="dim" if tracer["state"] in ("running", "stopped") else "")
+            for piece in screen.wrapped(why, 4):
+                screen.line(Text(f"    {piece}", "dim" if tracer["state"] in ("running", "stopped") else ""))
 
 
 def _row(tracer: Mapping[str, Any], now: float) -> list[Text | str]:

@@ -23,21 +23,20 @@ class Screen:
         terminal = self._console.is_terminal
         self.width: int | None = max(LEAST_WIDTH, self._console.width) if terminal else None
 
-    def line(self, text: Text | str = "") -> None:
-        """One line; cut with an ellipsis where the terminal ends."""
+    def line(self, text: Text | str = "", *, whole: bool = False) -> None:
+        """One line; cut with an ellipsis where the terminal ends, unless it is to be copied as a `whole`."""
         line = Text(text) if isinstance(text, str) else text
-        if self.width is not None:
+        if self.width is not None and not whole:
             line = shorten(line, self.width)
         line.rstrip()
         self._console.print(line, soft_wrap=True)
 
-    def paragraph(self, text: str, indent: int = 0, style: str = "") -> None:
-        """As many lines as the terminal's width needs; one line where there is no width."""
+    def wrapped(self, text: str, indent: int) -> list[str]:
+        """`text` in lines that fit beside `indent` cells; one line where there is no width."""
         if self.width is None:
-            self.line(" " * indent + text)
-            return
-        for piece in textwrap.wrap(text, self.width - indent, break_on_hyphens=False) or [""]:
-            self.line(Text(" " * indent).append(piece, style))
+            return [text]
+        room = max(LEAST_WIDTH // 2, self.width - indent)
+        return textwrap.wrap(text, room, break_on_hyphens=False) or [""]
 
 
 def clean(text: str) -> str:

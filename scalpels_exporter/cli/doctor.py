@@ -1,0 +1,104 @@
+"""`scalpels doctor`: which tracers this host can run, why not the others, and the command that mends it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import orjson
+from rich.text import Text
+
+from scalpels_exporter.catalog import builtin_shelf
+from scalpels_exporter.cli import service
+from scalpels_exporter.cli.exits import FAILED, OK
+from scalpels_exporter.cli.files import add_config_argument
+from scalpels_exporter.cli.host import BAD, NOTE, Finding, Host, findings
+from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.config.settings import Chosen
+from scalpels_exporter.needs import Lack, lacks
+
+EXAMPLE = "sudo scalpels doctor"
+
+STYLES = {"ok": "green", NOTE: "cyan", BAD: "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """One tracer: whether the configuration has it on, and what the host lacks for it."""
+
+    tracer: str
+    enabled: bool
+    lacks: Sequence[Lack]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_config_argument(parser)
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+
+
+def run(args: Namespace) -> int:
+    settings, configuration = service.configuration(args.config)
+    chosen = settings.tracers if settings else _defaults()
+    patients = [Patient(name, chosen[name].enabled, lacks(chosen[name].tracer)) for name in sorted(chosen)]
+    ambient = sorted({c for one in chosen.values() if one.enabled for c in one.tracer.needs.capabilities})
+    general = [*findings(Host(), ambient), configuration, service.port()]
+    well = settings is not None and not any(p.lacks for p in patients if p.enabled)
+    if args.json:
+        _write_json(general, patients, ambient, well)
+    else:
+        _show(general, patients, Screen())
+    return OK if well else FAILED
+
+
+def _defaults() -> Mapping[str, Chosen]:
+    """As declared, for want of a good configuration."""
+    return {name: Chosen(found.tracer, found.tracer.default) for name, found in builtin_shelf().found.items()}
+
+
+def _write_json(general: Sequence[Finding], patients: Sequence[Patient], ambient: list[str], well: bool) -> None:
+    content = {
+        "can_run": well,
+        "ambient_capabilities": ambient,
+        "host": [asdict(finding) for finding in general],
+        "tracers": [{**asdict(patient), "can_run": not patient.lacks} for patient in patients],
+    }
+    sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def _show(general: Sequence[Finding], patients: Sequence[Patient], screen: Screen) -> None:
+    width = max(len(name) for name in [*(f.subject for f in general), *(p.tracer for p in patients)])
+    screen.line(Text("HOST", "dim"))
+    for finding in general:
+        _entry(screen, width, finding.verdict, finding.subject, finding.found, finding.cure)
+    screen.line()
+    screen.line(Text("TRACERS", "dim"))
+    for patient in patients:
+        state = "on" if patient.enabled else "off"
+        first, *more = [*patient.lacks, *([] if patient.lacks else [Lack("", "")])]
+        verdict = "ok" if not patient.lacks else BAD if patient.enabled else NOTE
+        _entry(screen, width, verdict, patient.tracer, f"{state}{': ' if first.what else ''}{first.what}", first.cure)
+        for lack in more:
+            _entry(screen, width, "", "", lack.what, lack.cure)
+    screen.line()
+    screen.line(_summary(patients))
+
+
+def _entry(screen: Screen, width: int, verdict: str, subject: str, found: str, cure: str) -> None:
+    """A line, more where the terminal is narrow, and beneath it what mends it: never cut or broken, to be copied."""
+    indent = 2 + 4 + 2 + width + 2
+    lines = screen.wrapped(clean(found), indent)
+    head = Text("  ").append(f"{verdict:4}", STYLES.get(verdict, "")).append(f"  {subject:{width}}  ", "bold")
+    screen.line(head.append(lines[0]))
+    for line in lines[1:]:
+        screen.line(" " * indent + line)
+    if cure:
+        screen.line(Text(" " * indent).append("→ ", "dim").append(clean(cure)), whole=True)
+
+
+def _summary(patients: Sequence[Patient]) -> Text:
+    ill = [p.tracer for p in patients if p.enabled and p.lacks]
+    if ill:
+        return Text(f"cannot run here, though on: {', '.join(ill)}", "bold")
+    return Text("every tracer that is on can run here")
