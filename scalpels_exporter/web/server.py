@@ -63,7 +63,7 @@ class Server:
 
     @property
     def addresses(self) -> list[str]:
-        """As bound: `127.0.0.1:43211` where `127.0.0.1:0` was asked for."""
+        """As bound: `127.0.0.1:43211` where `127.0.0.1:0` was asked for; none once it is closed."""
         return [listener.address for listener in self._listeners]
 
     @property
@@ -80,10 +80,14 @@ class Server:
             self._listen(listener)
 
     async def close(self) -> None:
-        """No new connection from now on; running answers may end within the grace, idle connections end at once."""
+        """No new connection from now on; running answers may end within the grace, idle connections end at once.
+
+        May be called twice, and after a start that failed.
+        """
         self._closing = True
         loop = asyncio.get_running_loop()
-        for listener in self._listeners:
+        while self._listeners:
+            listener = self._listeners.pop()
             loop.remove_reader(listener.socket)
             listener.close()
         for place in self._places.all():
@@ -137,6 +141,8 @@ class Server:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self._places.leave)
+        # Not in the task: one that is cancelled before its first step would never close it.
+        task.add_done_callback(lambda _task: sock.close())
         self._places.take(Place(task, now))
 
     # ------------------------------------------------------------------ serving
@@ -144,8 +150,7 @@ class Server:
     async def _serve(self, sock: socket.socket, listener: Listener) -> None:
         """Never raises, except that it is cancelled: clients that vanish are normal."""
         try:
-            with sock:
-                await self._connection(sock, listener)
+            await self._connection(sock, listener)
         except (Refused, Unwelcome) as refused:
             self._counted.refused(refused.reason)
             if isinstance(refused, Refused):

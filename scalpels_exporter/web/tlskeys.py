@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 
-from yaml import Node
-
-from scalpels_exporter.web.located import Located
+from scalpels_exporter.config.tree import Value
 from scalpels_exporter.web.tls import (
     CIPHERS,
     CIPHERS_13,
@@ -35,47 +33,59 @@ UNVERIFIED = ("RequireAnyClientCert", "RequireClientCert")
 
 
 class _Section:
-    """One tls_server_config while it is read: its entries, and where mistakes and notes go."""
+    """One tls_server_config while it is read: its entries, the files they name, and where notes go."""
 
-    def __init__(self, located: Located, node: Node, contents: Mapping[str, bytes], notes: list[str]) -> None:
-        self.located = located
-        self.node = node
+    def __init__(self, section: Value, contents: Mapping[str, bytes], notes: list[str]) -> None:
+        self.whole = section
+        self.entries = section.section(KEYS)
         self.contents = contents
         self.notes = notes
-        self.entries = located.mapping(node, SECTION, KEYS)
 
     def wrong(self, key: str, problem: str) -> None:
-        self.located.wrong(self.entries.get(key, self.node), f"{SECTION}.{key}", problem)
+        entry = self.entries.get(key)
+        if entry is None:
+            self.whole.mistake(f"{key}: {problem}")
+        else:
+            entry.mistake(problem)
 
     def note(self, key: str, what: str) -> None:
         self.notes.append(f"{SECTION}.{key}: {what}")
 
     def text(self, key: str) -> str:
-        return self.located.text(self.entries.get(key), f"{SECTION}.{key}")
+        value = self.entries.get(key)
+        plain = value.plain() if value else None
+        if value is None or plain in (None, ""):
+            return ""
+        if not isinstance(plain, str):  # not shown: it may be a key
+            value.mistake("expected a text")
+            return ""
+        return plain
 
-    def texts(self, key: str) -> list[tuple[str, Node]]:
-        return self.located.texts(self.entries.get(key), f"{SECTION}.{key}")
+    def texts(self, key: str) -> list[tuple[str, Value]]:
+        value = self.entries.get(key)
+        items = (value.items("names") if value else None) or []
+        return [(text, item) for item in items if (text := item.text())]
 
 
-def read_tls(
-    located: Located, node: Node | None, contents: Mapping[str, bytes], notes: list[str]
-) -> TlsSettings | None:
-    """None where the section is absent or empty; mistakes go to `located`."""
-    if node is None or not located.mapping(node, SECTION):
+def read_tls(value: Value | None, contents: Mapping[str, bytes], notes: list[str]) -> TlsSettings | None:
+    """None where the section is absent, empty or wrong; mistakes are noted in `value`."""
+    if value is None:
         return None
-    section = _Section(located, node, contents, notes)
+    before = len(value.mistakes)
+    section = _Section(value, contents, notes)
+    if not section.entries:
+        return None
     certificate, key = _content(section, "cert"), _content(section, "key")
-    for name, content in (("cert", certificate), ("key", key)):
-        if not content and not located.found:
+    for name in ("cert", "key"):
+        if name not in section.entries and f"{name}_file" not in section.entries:
             section.wrong(f"{name}_file", f"expected {name}_file or {name}, got neither")
     client_auth, client_ca, sans = _clients(section)
     minimum, maximum = _versions(section)
     ciphers, only_13 = _ciphers(section)
-    server_order = located.flag(
-        section.entries.get("prefer_server_cipher_suites"), f"{SECTION}.prefer_server_cipher_suites", True
-    )
+    prefer = section.entries.get("prefer_server_cipher_suites")
+    server_order = prefer is None or prefer.switch() is not False
     curve = _curve(section)
-    if located.found:
+    if len(value.mistakes) > before:
         return None
     return TlsSettings(
         certificate,
@@ -97,10 +107,8 @@ def _content(section: _Section, name: str) -> bytes:
         section.wrong(name, f"expected one of {name} and {name}_file, got both")
     if inline:
         return inline.encode()
-    if not file:
-        return b""
     content = section.contents.get(file, b"")
-    if not content:
+    if file and not content:
         section.wrong(f"{name}_file", f"{file}: the file is empty")
     return content
 
@@ -149,18 +157,18 @@ def _versions(section: _Section) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
 def _ciphers(section: _Section) -> tuple[tuple[str, ...], bool]:
     """OpenSSL's names for TLS 1.2, and whether only suites of TLS 1.3 were named."""
     named = section.texts("cipher_suites")
-    for word, node in named:
+    for word, value in named:
         if word not in CIPHERS and word not in CIPHERS_13:
-            section.located.wrong(node, f"{SECTION}.cipher_suites", f"unknown cipher suite {word!r}")
+            value.mistake(f"unknown cipher suite {word!r}")
     ciphers = tuple(CIPHERS[word] for word, _ in named if word in CIPHERS)
     return ciphers, bool(named) and not ciphers
 
 
 def _curve(section: _Section) -> str:
     named = section.texts("curve_preferences")
-    for word, node in named:
+    for word, value in named:
         if word not in CURVES:
-            section.located.wrong(node, f"{SECTION}.curve_preferences", f"expected {', '.join(CURVES)}, got {word!r}")
+            value.mistake(f"expected {', '.join(CURVES)}, got {word!r}")
     if len(named) > 1:
         # Python can hand exactly one curve to OpenSSL, and only one could lock clients out.
         section.note("curve_preferences", "more than one is given, so OpenSSL's own order is used")

@@ -10,12 +10,12 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from yaml import Node
+from pathlib import Path
 
 from scalpels_exporter.config.durations import parse as parse_duration
-from scalpels_exporter.config.settings import Mistakes
-from scalpels_exporter.web.located import Located, compose
+from scalpels_exporter.config.settings import Mistake, Mistakes
+from scalpels_exporter.config.source import compose
+from scalpels_exporter.config.tree import Value
 from scalpels_exporter.web.tls import TlsProblem, TlsSettings, context
 from scalpels_exporter.web.tlskeys import SECTION, read_tls
 from scalpels_exporter.web.webfiles import WebFiles
@@ -30,6 +30,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {  # the ones that may be set, and thei
 }
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+BURST_MOST = 1_000_000
 BCRYPT_MOST_COST = 18  # some 20 s of one CPU for one login; every step doubles it
 
 
@@ -50,82 +51,85 @@ class WebConfig:
 
 def check(files: WebFiles) -> WebConfig:
     """Raises Mistakes."""
-    located = Located(files.path)
+    mistakes: list[Mistake] = []
     notes: list[str] = []
-    root = compose(files.text, files.path)
-    sections = located.mapping(root, "", SECTIONS)
-    headers = _headers(located, sections.get("http_server_config"), notes)
-    users = _users(located, sections.get("basic_auth_users"))
-    interval, burst = _rate(located, sections.get("rate_limit"))
-    tls = read_tls(located, sections.get(SECTION), files.contents, notes)
-    made = _context(located, sections.get(SECTION), tls)
-    if located.found:
-        raise Mistakes(sorted(located.found, key=lambda mistake: mistake.line))
+    root = compose(Path(files.path), files.text)
+    sections = Value(root, "", files.path, 0, mistakes).section(SECTIONS) if root else {}
+    headers = _headers(sections.get("http_server_config"), notes)
+    users = _users(sections.get("basic_auth_users"))
+    interval, burst = _rate(sections.get("rate_limit"))
+    tls = read_tls(sections.get(SECTION), files.contents, notes)
+    made = _context(sections[SECTION], tls) if tls else None
+    if mistakes:
+        raise Mistakes(sorted(mistakes, key=lambda mistake: mistake.line))
     return WebConfig(tls, made, headers, users, interval, burst, tuple(notes))
 
 
-def _context(located: Located, section: Node | None, tls: TlsSettings | None) -> ssl.SSLContext | None:
-    if tls is None:
-        return None
+def _context(section: Value, tls: TlsSettings) -> ssl.SSLContext | None:
     try:
         return context(tls)
     except TlsProblem as problem:
-        inline = problem.key.removesuffix("_file")
-        entries = located.mapping(section, SECTION)
-        key = inline if inline in entries else problem.key
-        located.wrong(entries.get(key, section), f"{SECTION}.{key}", str(problem))
+        entries = section.section()
+        inline = entries.get(problem.key.removesuffix("_file"))
+        entries.get(problem.key, inline or section).mistake(str(problem))
         return None
 
 
-def _headers(located: Located, node: Node | None, notes: list[str]) -> tuple[tuple[str, str], ...]:
-    section = located.mapping(node, "http_server_config", ("http2", "headers"))
-    if "http2" in section and located.flag(section["http2"], "http_server_config.http2", True):
+def _headers(node: Value | None, notes: list[str]) -> tuple[tuple[str, str], ...]:
+    section = node.section(("http2", "headers")) if node else {}
+    if "http2" in section and section["http2"].switch():
         notes.append("http_server_config.http2: this server speaks HTTP/1.1 alone; the key is ignored")
-    key = "http_server_config.headers"
+    headers = section["headers"].section(tuple(HEADERS)) if "headers" in section else {}
     found = []
-    for name, value_node in located.mapping(section.get("headers"), key, HEADERS).items():
-        value = located.text(value_node, f"{key}.{name}")
+    for name, value in headers.items():
+        plain = value.plain()
         allowed = HEADERS[name]
-        if allowed and value and value not in allowed:
-            located.wrong(value_node, f"{key}.{name}", f"expected {' or '.join(allowed)}, got {value!r}")
-        elif not HEADER_VALUE.fullmatch(value):
-            located.wrong(value_node, f"{key}.{name}", "expected one line of printable ASCII")
-        elif value:
-            found.append((name, value))
+        if plain in (None, ""):  # unset
+            continue
+        if not isinstance(plain, str | int) or not HEADER_VALUE.fullmatch(str(plain)):
+            value.mistake("expected one line of printable ASCII")
+        elif allowed and plain not in allowed:
+            value.mistake(f"expected {' or '.join(allowed)}, got {plain!r}")
+        else:
+            found.append((name, str(plain)))
     return tuple(found)
 
 
-def _users(located: Located, node: Node | None) -> dict[str, bytes]:
+def _users(node: Value | None) -> dict[str, bytes]:
     users = {}
-    for name, value_node in located.mapping(node, "basic_auth_users").items():
-        key = f"basic_auth_users.{name}"
-        value = located.text(value_node, key)
-        match = BCRYPT.fullmatch(value)
-        # The value is never shown: it may be the password itself, put here by mistake.
-        if not value:
-            located.wrong(value_node, key, "expected a bcrypt hash ($2y$…), got nothing")
-        elif match is None:
-            located.wrong(
-                value_node, key, "expected a bcrypt hash ($2y$…, 60 characters), as htpasswd -nBC 10 makes it"
-            )
+    for name, value in (node.section() if node else {}).items():
+        # What was found is never shown: it may be the password itself, put here by mistake.
+        hashed = value.plain()
+        match = BCRYPT.fullmatch(hashed) if isinstance(hashed, str) else None
+        if match is None:
+            value.mistake("expected a bcrypt hash ($2y$…, 60 characters), as htpasswd -nBC 10 makes it")
         elif not 4 <= int(match[1]) <= BCRYPT_MOST_COST:
-            located.wrong(value_node, key, f"expected a bcrypt cost from 4 to {BCRYPT_MOST_COST}, got {int(match[1])}")
+            value.mistake(f"expected a bcrypt cost from 4 to {BCRYPT_MOST_COST}, got {int(match[1])}")
         elif not name or ":" in name or not name.isprintable():
-            located.wrong(value_node, key, "expected a printable user name without a colon")
+            value.mistake("expected a printable user name without a colon")
         else:
-            users[name] = value.encode()
+            users[name] = match[0].encode()
     return users
 
 
-def _rate(located: Located, node: Node | None) -> tuple[float, int]:
-    section = located.mapping(node, "rate_limit", ("interval", "burst"))
-    node = section.get("interval")
-    wanted = "int" if node is not None and node.tag.endswith(":int") else "str"
-    interval = located.scalar(node, "rate_limit.interval", wanted, parse_duration) or 0.0
-    burst = located.integer(section.get("burst"), "rate_limit.burst")
-    if wanted == "int" and interval:  # Go counts a bare number in nanoseconds, everybody else in seconds
-        located.wrong(node, "rate_limit.interval", "expected a duration with its unit, such as 1s")
-    if interval and (burst is None or burst < 1):
-        got = "nothing" if burst is None else str(burst)
-        located.wrong(section.get("burst", node), "rate_limit.burst", f"expected at least 1, got {got}")
+def _rate(node: Value | None) -> tuple[float, int]:
+    section = node.section(("interval", "burst")) if node else {}
+    interval = _interval(section["interval"]) if "interval" in section else 0.0
+    burst = section["burst"].integer(0, BURST_MOST) if "burst" in section else 0
+    if interval and burst == 0:
+        section.get("burst", section["interval"]).mistake("expected a burst of at least 1, got none")
     return interval, burst or 0
+
+
+def _interval(value: Value) -> float:
+    plain = value.plain()
+    if plain in (None, 0):
+        return 0.0
+    try:
+        # Go counts a bare number in nanoseconds, everybody else in seconds: so none is taken.
+        if not isinstance(plain, str) or not plain.endswith(("s", "m", "h", "d", "0")):
+            raise ValueError("expected a duration with its unit, such as 1s")
+        return parse_duration(plain)
+    except ValueError as error:
+        value.mistake(str(error))
+        return 0.0

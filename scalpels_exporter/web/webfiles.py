@@ -74,10 +74,10 @@ def read(path: str) -> WebFiles:
 
 def _named(text: str, path: str) -> list[tuple[str, str, int]]:
     """(key, file name, line) of every file that the configuration names; wrong types are left to `webconfig`."""
-    # Not at the top: the privileged side imports this module at its start and may never need YAML.
-    from scalpels_exporter.web.located import compose
+    # Not at the top: who asks only whether files changed needs no YAML.
+    from scalpels_exporter.config.source import compose
 
-    root = compose(text, path)
+    root = compose(Path(path), text)
     found = []
     for node in _values(root, SECTION):
         for key in FILE_KEYS:

@@ -148,6 +148,7 @@ export class Card {
       if (reasons.length) found.push(`${short(total(counts))} ${what} (${reasons.join(", ")})`);
     }
     if (status.timeouts) found.push(`${short(status.timeouts)} late answers`);
+    if (status.skipped) found.push(`${short(status.skipped)} ticks skipped over its budget`);
     if (status.folded) found.push(`${short(status.folded)} folded into “other”`);
     const restarts = status.starts - 1;
     if (restarts > 0) found.push(`${restarts} restart${restarts > 1 ? "s" : ""}`);
