@@ -15,7 +15,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from scalpels_exporter.config.load import load
+
 ROOT = Path(__file__).parent.parent
+# Switches off every tracer that is on by default: the beginning of a configuration with a test's own ones alone.
+QUIET = "tracers:\n" + "".join(f"  {name}: off\n" for name, x in load(None).tracers.items() if x.enabled)
 WORKERS = Path(__file__).parent / "workers"
 T = TypeVar("T")
 

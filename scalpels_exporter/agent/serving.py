@@ -5,6 +5,7 @@ Satisfies `web.served.Served`. Knows no sockets and no processes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from scalpels_exporter import log
 from scalpels_exporter.agent.own import Own, Reloads
 from scalpels_exporter.config.durations import render as render_duration
-from scalpels_exporter.exposition.negotiate import choose
+from scalpels_exporter.exposition.compress import gzip_pieces
+from scalpels_exporter.exposition.negotiate import Chosen, accepts_gzip, choose_format
 from scalpels_exporter.exposition.render import Renderer
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.supervise.picture import add_point

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-QUIET = "tracers:\n  program: off\n"  # only what a test adds
+from running import QUIET
 
 
 def worker_yaml(workers: Path, name: str, script: str, mode: str = "ticked", form: str = "samples") -> str:

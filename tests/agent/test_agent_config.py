@@ -7,19 +7,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from running import ROOT, RunningAgent
+from running import QUIET, ROOT, RunningAgent
 
-OFF = """
-tracers:
-  system: off
-  program: off
+OFF = (
+    QUIET
+    + """\
   honest:
     command: [/usr/bin/python3, -S, {workers}/is_honest.py, honest]
     format: samples
     mode: ticked
     metric: {{name: scalpels_honest_events_total, type: counter, help: Events., labels: [kind]}}
-    enabled: off
+    default: off
 """
+)
 
 
 def run(*flags: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_mistake_is_one_line_and_the_exit_status_is_2(tmp_path: Path) -> None:
     file = tmp_path / "scalpels.yaml"
-    file.write_text("tracers:\n  sistem: {}\n  vpn: {command: 7}\nbudgets: {overhead: much}\n")
+    file.write_text("tracers:\n  progam: {}\n  vpn: {command: 7}\nbudgets: {overhead: much}\n")
     ended = run(f"--config.file={file}")
     assert ended.returncode == 2
     lines = ended.stderr.strip().splitlines()
@@ -40,9 +40,9 @@ def test_every_mistake_is_one_line_and_the_exit_status_is_2(tmp_path: Path) -> N
 
 
 def test_a_port_that_is_taken_is_one_line(start_agent: Callable[..., RunningAgent], tmp_path: Path) -> None:
-    agent = start_agent("tracers: {system: off, program: off}\n")
+    agent = start_agent(QUIET)
     file = tmp_path / "scalpels.yaml"
-    file.write_text("tracers: {system: off, program: off}\n")
+    file.write_text(QUIET)
     address = f"--web.listen-address=127.0.0.1:{agent.port}"
     ended = run(f"--config.file={file}", address, f"--web.socket={tmp_path}/a.sock")
     assert ended.returncode == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import WORKERS, RunningAgent, lives
+from running import QUIET, WORKERS, RunningAgent, lives
 
 Until = Callable[..., Any]
 
@@ -45,7 +45,7 @@ def agent() -> Iterator[RunningAgent]:
     shutil.copytree(WORKERS, folder / "workers")
     for file in (folder / "workers").iterdir():
         file.chmod(0o644)
-    config = "tracers:\n  system: off\n  program: off\n" + "".join(
+    config = QUIET + "".join(
         f"  {name}:\n"
         f"    command: [/usr/bin/python3, -S, {folder}/workers/{script}.py, {name}]\n"
         f"    format: samples\n    mode: {mode}\n"

@@ -74,13 +74,13 @@ def test_a_bad_file_changes_nothing_and_says_what_is_wrong(
     agent = start_agent(good)
     until(lambda: agent.tracer("honest")["state"] == "running")
     starts = agent.tracer("honest")["starts"]
-    agent.config.write_text(good + "  sistem: {}\nbudget: {}\n")
+    agent.config.write_text(good + "  progam: {}\nbudget: {}\n")
     began = time.time()
     response = agent.post("/-/reload")
     assert response.status_code == 500
     lines = response.text.strip().splitlines()
     assert len(lines) == 2, response.text
-    assert any("sistem" in line and "system" in line for line in lines)
+    assert any("progam" in line and "program" in line for line in lines)
     assert any("budget" in line and "budgets" in line for line in lines)
     samples = agent.samples()
     assert samples["scalpels_agent_config_last_reload_successful", ()] == 0
