@@ -159,7 +159,7 @@ def _commands(tracer: Tracer) -> list[str]:
     commands = list(tracer.needs.commands)
     if isinstance(tracer.runs, Command) and tracer.runs.argv:
         first = tracer.runs.argv[0]
-        if first not in commands and not first.startswith("./"):
+        if first not in commands and not first.startswith(("./", "{")):  # beside the stem, or a parameter
             commands.append(first)
     return commands
 
