@@ -1,4 +1,4 @@
-"""Format `openmetrics`: OpenMetrics 1.0 or Prometheus text 0.0.4, each snapshot closed by `# EOF`.
+"""Format `openmetrics`: OpenMetrics 1.0 or Prometheus text 0.0.4, each snapshot closed by `# EOF` or the end of a run.
 
 Classic histograms only. `_created` series are passed over; timestamps and exemplars are refused with their sample.
 """
@@ -20,6 +20,7 @@ TYPE = re.compile(r"# TYPE (\S+) (\S+)\s*")
 REMEMBERED = 65536
 IGNORED = "ignored"
 SAMPLE = "sample"
+SEPARATOR = b"\x1e"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class OpenMetricsReader:
         self._places: dict[str, Place] = {}
         self._histograms: dict[tuple[str, LabelValues], Parts] = {}
         self._mistyped: set[str] = set()
+        self._marked = False  # `# EOF` has come since the last separator
         # Of a histogram, each bound is a line; sum, count and a little room for comments come on top.
         self._lines_of_a_series = max((6 + len(b.buckets.bounds()) for b in _histograms(ledger)), default=1)
 
@@ -63,9 +65,14 @@ class OpenMetricsReader:
         for raw in block.split(b"\n")[:-1]:
             if raw.startswith(b"#"):
                 if raw.rstrip() == b"# EOF":
+                    self._marked = True
                     good = self._end() or good
                 elif raw.startswith(b"# TYPE "):
                     self._type(raw)
+            elif raw == SEPARATOR:
+                # A command that is run afresh for each tick need not print the end: its own end is one.
+                good = (None if self._marked else self._end()) or good
+                self._marked = False
             elif raw.strip() and ledger.admit(len(raw) + 1, 1, self._lines_of_a_series):
                 self._sample(raw)
         return good
@@ -77,6 +84,10 @@ class OpenMetricsReader:
         return None
 
     def restarted(self) -> None:
+        self._drop()
+        self._marked = False
+
+    def _drop(self) -> None:
         self._histograms.clear()
         self._mistyped.clear()
 
@@ -90,7 +101,7 @@ class OpenMetricsReader:
                 check.put(key, counts)
             else:
                 self._rejections.add(Reason.BAD_HISTOGRAM, f"{name}: {counts}", key)
-        self.restarted()
+        self._drop()
         return self._ledger.close()
 
     def _type(self, raw: bytes) -> None:
