@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
 
@@ -54,7 +54,7 @@ class Census:
         self.name = name
         self.from_birth = from_birth
         self.known: dict[int, Process] = {}  # parents before their children
-        self.unclaimed: dict[int, Process] = {}  # missing since the last tick, in nobody's sums yet
+        self.unclaimed: list[Process] = []  # ended, and in no living process's sums yet
         self.programs: dict[str, Program] = {}
         self.ticks = 0
         self.fds_by_size = size_counts_fds(proc)
@@ -89,14 +89,15 @@ class Census:
 
     def _read(self, process: Process) -> bool:
         first, sums, waited = process.start < 0, process.sums, process.waited
-        process.waited_now = 0
         if not process.read_sums():
             return False
         # Asked every time: an exec or a new title makes another program of it, and `name` knows when to look again.
         process.program = self._program(process)
-        if sums is not process.sums and self._counts(first):
-            process.fresh = [f + new - old for f, new, old in zip(process.fresh, process.sums, sums, strict=True)]
-            process.waited_now = process.waited - waited
+        if self._counts(first):
+            if sums is not process.sums:
+                process.fresh = [f + new - old for f, new, old in zip(process.fresh, process.sums, sums, strict=True)]
+            if waited != process.waited or any(process.unmatched):
+                grow(process, waited)
         if not process.kernel:
             self._read_switches(process, process.pid)
             process.read_fds(by_size=self.fds_by_size)
@@ -129,23 +130,26 @@ class Census:
         What an ended child did is in the sums of the process that waited for it, in the tick in which the child
         is missing or in the next: there it is taken out as far as it was counted while the child lived.
         """
-        late, self.unclaimed = self.unclaimed, {}
-        for child in [*late.values(), *gone.values()]:
-            waiter = self._waiter(child, late | gone)
+        for child in gone.values():
+            child.ended_at = self.ticks
+        waiting, self.unclaimed = [*self.unclaimed, *gone.values()], []
+        for child in waiting:
+            pass_on(child, gone, self.ticks)
+            waiter = self._waiter(child)
             if waiter is not None:
-                waiter.waited_now -= child.sums[MINOR]
-                waiter.fresh = [fresh - counted for fresh, counted in zip(waiter.fresh, child.sums, strict=True)]
-            elif gone.get(child.pid) is child:
-                self.unclaimed[child.pid] = child
+                waiter.unmatched = less(waiter.unmatched, child.sums)
+                waiter.fresh = less(waiter.fresh, child.sums)
+            elif child.ended_at == self.ticks:
+                self.unclaimed.append(child)
         for process in self.known.values():
             if any(process.fresh):
                 sums = self.programs[process.program].sums
                 for n, fresh in enumerate(process.fresh):
                     sums[n] += max(0, fresh)
-                # Below zero are bytes of a child that will be in the waiter's `io` when that is read next.
+                # Below zero is what will be in the sums when they are read next, as with a child's bytes.
                 process.fresh = [min(0, fresh) for fresh in process.fresh]
 
-    def _waiter(self, child: Process, ended: dict[int, Process]) -> Process | None:
+    def _waiter(self, child: Process) -> Process | None:
         """The nearest living ancestor whose sums have grown by the child's: its parent, or who adopted it.
 
         None for a child that nobody waits for (SIGCHLD ignored): the kernel adds its sums nowhere.
@@ -153,9 +157,8 @@ class Census:
         pid = child.parent
         for _ in range(GENERATIONS_MOST):
             process = self.known.get(pid)
-            if process is not None and process.start <= child.start and grown_by(process, child):
+            if process is not None and process.start <= child.start and has_grown_by(process, child):
                 return process
-            process = process or ended.get(pid)
             if pid <= 1:
                 return None
             pid = process.parent if process else 1
@@ -189,8 +192,28 @@ class Census:
             process.read_pss(now)
 
 
-def grown_by(process: Process, child: Process) -> bool:
+def less(sums: Sequence[int], taken: Sequence[int]) -> list[int]:
+    return [a - b for a, b in zip(sums, taken, strict=False)]
+
+
+def grow(process: Process, before: Sequence[int]) -> None:
+    """What no child was found in stays for one more tick, then it is of children that were never seen alive.
+
+    It stays because two children of one parent may be taken for each other, and they are not of the same size.
+    """
+    last, process.grown = process.grown, less(process.waited, before)
+    process.unmatched = [min(u, g) + n for u, g, n in zip(process.unmatched, last, process.grown, strict=True)]
+
+
+def pass_on(child: Process, gone: dict[int, Process], tick: int) -> None:
+    """Where the parent has ended too, the child's sums come with the parent's, to where those go, and as late."""
+    for _ in range(GENERATIONS_MOST):
+        parent = gone.get(child.parent)
+        if parent is None:
+            return
+        child.parent, child.ended_at = parent.parent, tick
+
+
+def has_grown_by(process: Process, child: Process) -> bool:
     """Whether all that the kernel adds when a parent waits is there. Every process that ran has minor faults."""
-    if not 0 < child.sums[MINOR] <= process.waited_now:
-        return False
-    return all(process.fresh[n] >= child.sums[n] for n in range(4))
+    return child.sums[MINOR] > 0 and all(n >= 0 for n in less(process.unmatched, child.sums))

@@ -1,7 +1,7 @@
 """One living process as /proc/PID/{io,stat,status,task,fd,smaps_rollup} tell it. Reads and parses; sums up nothing.
 
 Not through psutil: its oneshot() took 35 ms of CPU for the same facts of 300 processes that os.open and os.read
-give in 10 ms (Python 3.11, psutil 7.2, kernel 6.18). pathlib would cost as much again, hence the exceptions from its rule.
+give in 10 ms (Python 3.11, psutil 7.2, kernel 6.18).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD among the flags in stat
 LONGEST_STATUS_BYTES = 16384  # thousands of CPUs and groups; most are below 1.5 kB
 
-Sums = tuple[int, int, int, int, int, int]  # ticks in user and system mode, minor and major faults, bytes read, written
+Work = tuple[int, int, int, int]  # clock ticks in user and system mode, minor and major page faults
+Sums = tuple[int, int, int, int, int, int]  # the same, and bytes read and written
 MINOR = 2
-NOTHING: Sums = (0, 0, 0, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -35,8 +35,8 @@ class Process:
     fds: int = 0
     pss: int = 0
     pss_at: float = -inf
-    sums: Sums = NOTHING
-    waited: int = 0  # minor faults of the children that it has waited for
+    sums: Sums = (0, 0, 0, 0, 0, 0)
+    waited: Work = (0, 0, 0, 0)  # the part of the sums that is of its children
     stat: bytes = b""  # as last read, to see at once that nothing has changed
     io: bytes = b""
     readable: set[str] = field(default_factory=set)  # files that were read at least once
@@ -44,9 +44,13 @@ class Process:
     # What `census` remembers of it:
     program: str = ""
     fresh: list[int] = field(default_factory=lambda: [0] * 6)  # part of the sums not yet in the program's
-    waited_now: int = 0  # growth of `waited` in this tick, less the children that were found in it
+    grown: list[int] = field(default_factory=lambda: [0] * 4)  # growth of `waited` in this tick
+    unmatched: list[int] = field(
+        default_factory=lambda: [0] * 4
+    )  # of that and the last tick's, in which no child was found
     switches: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # thread → voluntary, involuntary, tick
     switches_at: int = -1  # the tick of its last turn
+    ended_at: int = -1  # the tick in which it, or the last of its ended ancestors, was missing
 
     def slurp(self, file: str, most: int = 4096) -> bytes:
         """The file's content; empty when the process has ended or we have not the privilege."""
@@ -74,7 +78,8 @@ class Process:
             return stat != b""
         comm, _, rest = stat.partition(b"(")[2].rpartition(b")")
         f = rest.split()  # f[0] is the third field of proc(5)
-        if len(f) < 26 or self.start not in (-1, int(f[19])):
+        # Without a thread it is being taken down: the kernel has its sums in its parent's already, and shows 0 here.
+        if len(f) < 26 or f[17] == b"0" or self.start not in (-1, int(f[19])):
             return False
         self.stat, self.io, self.comm, self.image = stat, io, comm.decode(errors="replace"), int(f[25])
         self.start, self.parent, self.threads = int(f[19]), int(f[1]), int(f[17])
@@ -83,9 +88,8 @@ class Process:
         if not self.kernel and len(b := io.split()) >= 12:
             read, written = int(b[9]), int(b[11])
             self.readable.add("io")
-        user, system = int(f[11]) + int(f[13]), int(f[12]) + int(f[14])
-        self.sums = (user, system, int(f[7]) + int(f[8]), int(f[9]) + int(f[10]), read, written)
-        self.waited = int(f[8])
+        user, system, minor, major = self.waited = int(f[13]), int(f[14]), int(f[8]), int(f[10])
+        self.sums = (user + int(f[11]), system + int(f[12]), minor + int(f[7]), major + int(f[9]), read, written)
         return True
 
     def read_switches(self, thread: int) -> tuple[int, int] | None:
