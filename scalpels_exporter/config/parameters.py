@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import Any
@@ -147,9 +148,11 @@ def _in_range(parameter: Parameter, number: float, unit: str, found: str) -> Non
 def pattern_problem(pattern: str) -> str:
     """Why the regular expression does not compile, "" when it does."""
     try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as exc:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "possible nested set": what it means may change
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, Warning) as exc:
         where = f" at character {exc.pos + 1}" if isinstance(exc, re.error) and exc.pos is not None else ""
-        reason = exc.msg if isinstance(exc, re.error) else "too large"
+        reason = exc.msg if isinstance(exc, re.error) else str(exc) if isinstance(exc, Warning) else "too large"
         return f'"{shorten(pattern)}" is no regular expression: {reason}{where}'
     return ""
