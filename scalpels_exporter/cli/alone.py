@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from socket import recv_fds
 from types import TracebackType
+from typing import NoReturn
 
 from scalpels_exporter.cli.exits import Problem
 from scalpels_exporter.config.settings import Chosen, Settings
@@ -84,6 +86,8 @@ class Alone:
             self._read[self._link.fileno()] = self._answer
             self._link.send(messages.encode(messages.Start(self.tracer.name, RUN)))
             self.wait(lambda: self.pid, START_SECONDS)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, _end)
         except BaseException:
             self._gone()
             raise
@@ -98,7 +102,7 @@ class Alone:
                 self._close_stdin()
                 self._link.send(messages.encode(messages.Terminate(self.tracer.name, RUN)))
                 self.wait(lambda: self.exit is not None, END_SECONDS)
-        except (OSError, KeyboardInterrupt):
+        except (OSError, KeyboardInterrupt, Problem):
             pass  # the spawner ends what is left
         finally:
             self._gone()
@@ -191,3 +195,8 @@ class Alone:
         if self._stdin >= 0:
             os.close(self._stdin)
             self._stdin = -1
+
+
+def _end(number: int, _: object) -> NoReturn:
+    """As an exception, so that what was started is ended first."""
+    raise Problem(f"ended by {signal.Signals(number).name}", 128 + number)

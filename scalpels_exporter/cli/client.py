@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.exits import FAILED, USAGE, Problem
 
 if TYPE_CHECKING:
@@ -19,23 +20,30 @@ SOCKETS = ("/run/scalpels/agent.sock",)
 TCP = "http://127.0.0.1:10919"
 PASSWORD = "SCALPELS_PASSWORD"
 TRACERS = "/api/v1/tracers"
+NO_AGENT = "what answers there is no agent of scalpels"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the agent tells of one tracer: the part of its `Status` that people are shown. Texts are printable."""
+
+    name: str
+    state: str
+    why: str
+    since: float  # unix time, by the agent's clock
+    series: int
+    refused: int
+    cpu_seconds: float
+    memory_bytes: float
+    lease_until: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the agent says about itself and its tracers. Each tracer is a `Status` as JSON."""
-
-    agent: Mapping[str, Any]
-    tracers: Sequence[Mapping[str, Any]]
+    version: str
+    now: float  # unix time, by the agent's clock
+    tracers: Sequence[Told]
     content: bytes  # as it came
-
-    @property
-    def now(self) -> float:
-        return float(self.agent["now"])
-
-    @property
-    def names(self) -> list[str]:
-        return [str(tracer["tracer"]) for tracer in self.tracers]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -130,16 +138,20 @@ class Client:
         if answer.status != 200:
             raise Problem(self._refusal(answer))
         content = _json(answer)
-        if not isinstance(content.get("tracers"), list) or not isinstance(content.get("agent"), dict):
-            raise Problem("what answers there is no agent of scalpels")
-        return Listing(content["agent"], content["tracers"], answer.content)
+        try:
+            agent, tracers = content["agent"], [_told(status) for status in content["tracers"]]
+            return Listing(clean(str(agent["version"])), float(agent["now"]), tracers, answer.content)
+        except (KeyError, TypeError, ValueError):
+            raise Problem(NO_AGENT) from None
 
-    def tracer(self, name: str) -> Mapping[str, Any]:
-        """One `Status` as JSON."""
+    def tracer(self, name: str) -> Told:
         answer = self._request("GET", f"{TRACERS}/{quote(name, safe='')}")
         if answer.status != 200:
             raise Problem(self._refusal(answer))
-        return _json(answer)
+        try:
+            return _told(_json(answer))
+        except (KeyError, TypeError, ValueError):
+            raise Problem(NO_AGENT) from None
 
     def start(self, tracer: str, lease: float | None, reason: str) -> str:
         """What the agent says to it. `lease` is in seconds."""
@@ -152,7 +164,7 @@ class Client:
         """Raises Problem with one line for each mistake."""
         answer = self._request("POST", "/-/reload")
         if answer.status == 200:
-            return answer.text
+            return _lines(answer)
         raise Problem(self._refusal(answer), USAGE if answer.status == 500 else FAILED)
 
     def _order(self, verb: str, tracer: str, body: Mapping[str, object]) -> str:
@@ -161,12 +173,12 @@ class Client:
             raise Problem(self._unknown(tracer), USAGE)
         if answer.status != 200:
             raise Problem(self._refusal(answer), USAGE if answer.status == 400 else FAILED)
-        return str(_json(answer).get("why", ""))
+        return clean(str(_json(answer).get("why", "")))
 
     def _unknown(self, tracer: str) -> str:
         from difflib import get_close_matches
 
-        names = self.listing().names
+        names = [told.name for told in self.listing().tracers]
         near = get_close_matches(tracer, names, 1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
         return f"no tracer is called {tracer[:64]!r}; {hint}"
@@ -181,13 +193,13 @@ class Client:
 
     def _refusal(self, answer: Answer) -> str:
         if answer.status == 401:
-            return f"{answer.text}: give --user NAME, and the password in {PASSWORD}"
+            return f"{_lines(answer)}: give --user NAME, and the password in {PASSWORD}"
         if answer.status == 403 and self._transport.closed:
             return f"{self._transport.closed} is for root and the agent's own user: try sudo"
         try:
-            return str(_json(answer)["error"])
+            return clean(str(_json(answer)["error"]))
         except (Problem, KeyError):
-            return answer.text or f"the agent answered with status {answer.status}"
+            return _lines(answer) or f"the agent answered with status {answer.status}"
 
 
 def _json(answer: Answer) -> dict[str, Any]:
@@ -198,5 +210,25 @@ def _json(answer: Answer) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         content = None
     if not isinstance(content, dict):
-        raise Problem("what answers there is no agent of scalpels")
+        raise Problem(NO_AGENT)
     return content
+
+
+def _lines(answer: Answer) -> str:
+    return "\n".join(map(clean, answer.text.splitlines()))
+
+
+def _told(status: Mapping[str, Any]) -> Told:
+    """Raises KeyError, TypeError or ValueError where it is no `Status`."""
+    lease = status["lease_until"]
+    return Told(
+        clean(status["tracer"]),
+        clean(status["state"]),
+        clean(status["why"]),
+        float(status["since"]),
+        int(status["series"]),
+        sum(map(int, status["rejected"].values())),
+        float(status["cpu_seconds"]),
+        float(status["memory_bytes"]),
+        None if lease is None else float(lease),
+    )

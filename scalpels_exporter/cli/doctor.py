@@ -12,10 +12,11 @@ from rich.text import Text
 
 from scalpels_exporter.catalog import builtin_shelf
 from scalpels_exporter.cli import service
+from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.exits import FAILED, OK
 from scalpels_exporter.cli.files import add_config_argument
 from scalpels_exporter.cli.host import BAD, NOTE, Finding, Host, findings
-from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.needs import Lack, lacks
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 
 from scalpels_exporter.cli.bars import bar, draw_bars
+from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.human import count, level, quantity, rate
-from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.seen import Distribution, Gain, Level, Row, Seen, Span
 from scalpels_exporter.cli.table import Column, Table
 from scalpels_exporter.declare import Metric
@@ -101,8 +102,8 @@ def _gain(row: Row, one: Seen, seconds: float) -> list[Text | str]:
 def _level(row: Row, one: Seen, _: float) -> list[Text | str]:
     assert isinstance(row, Level)
     unit = one.metric.unit
-    moved = row.low != row.high
-    return [level(row.value, unit), level(row.low, unit) if moved else "", level(row.high, unit) if moved else ""]
+    low, high = level(row.low, unit), level(row.high, unit)
+    return [level(row.value, unit), *((low, high) if low != high else ("", ""))]
 
 
 def _distribution(row: Row, one: Seen, seconds: float) -> list[Text | str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.text import Text
 
@@ -13,7 +11,7 @@ from scalpels_exporter.cli import client
 from scalpels_exporter.cli.exits import OK
 from scalpels_exporter.cli.files import add_config_argument
 from scalpels_exporter.cli.human import ago, count, size, span
-from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.table import Column, Table
 
 EXAMPLE = "scalpels list --json | jq -r '.tracers[] | select(.state == \"failed\") | .tracer'"
@@ -28,6 +26,16 @@ STYLES = {
     "failed": "bold red",
     "shed": "bold red",
 }
+COLUMNS = (
+    Column("TRACER", elastic=True),
+    Column("STATE"),
+    Column("SINCE", right=True),
+    Column("SERIES", right=True),
+    Column("REFUSED", right=True),
+    Column("CPU", right=True),
+    Column("MEMORY", right=True),
+    Column("LEASE", right=True),
+)
 OBVIOUS = ("configured", "off in the configuration")  # not worth a line of their own in a narrow terminal
 
 
@@ -47,55 +55,40 @@ def run(args: Namespace) -> int:
     if args.json:
         sys.stdout.write(listing.content.decode("utf-8", "replace"))
         return OK
-    show_tracers(listing.tracers, listing.now, Screen())
+    show_tracers(listing, Screen())
     return OK
 
 
-def show_tracers(tracers: Sequence[Mapping[str, Any]], now: float, screen: Screen) -> None:
-    """`now` is the agent's clock, so that ages are right also from another machine."""
-    columns = [
-        Column("TRACER", elastic=True),
-        Column("STATE"),
-        Column("SINCE", right=True),
-        Column("SERIES", right=True),
-        Column("CPU", right=True),
-        Column("MEMORY", right=True),
-        Column("LEASE", right=True),
-    ]
-    rows = [_row(tracer, now) for tracer in tracers]
-    one_line = Table([*columns, Column("WHY", elastic=True)])
-    for row, tracer in zip(rows, tracers, strict=True):
-        one_line.add(*row, _why(tracer))
+def show_tracers(listing: client.Listing, screen: Screen) -> None:
+    """One line for each; in a narrow terminal the reason stands beneath, where it says more than the state does."""
+    rows = [_row(told, listing.now) for told in listing.tracers]
+    one_line = Table([*COLUMNS, Column("WHY", elastic=True)])
+    for row, told in zip(rows, listing.tracers, strict=True):
+        one_line.add(*row, told.why)
     if screen.width is None or one_line.natural_width <= screen.width:
         one_line.print_on(screen)
         return
-    narrow = Table(columns)
+    narrow = Table(COLUMNS)
     for row in rows:
         narrow.add(*row)
     title, *lines = narrow.lines(screen.width)
     screen.line(title)
-    for line, tracer in zip(lines, tracers, strict=True):
+    for line, told in zip(lines, listing.tracers, strict=True):
         screen.line(line)
-        why = _why(tracer)
-        if why and why not in OBVIOUS:
-            for piece in screen.wrapped(why, 4):
-                screen.line(Text(f"    {piece}", "dim" if tracer["state"] in ("running", "stopped") else ""))
+        if told.why and told.why not in OBVIOUS:
+            for piece in screen.wrapped(told.why, 4):
+                screen.line(Text(f"    {piece}", "dim" if told.state in ("running", "stopped") else ""))
 
 
-def _row(tracer: Mapping[str, Any], now: float) -> list[Text | str]:
-    lease = tracer.get("lease_until")
-    cpu = float(tracer["cpu_seconds"])
-    memory = float(tracer["memory_bytes"])
+def _row(told: client.Told, now: float) -> list[Text | str]:
+    since = now - told.since
     return [
-        Text(clean(tracer["tracer"]), style="bold"),
-        Text(tracer["state"], style=STYLES.get(tracer["state"], "")),
-        f"{ago(now - float(tracer['since']))} ago",
-        count(tracer["series"]) if tracer["series"] else "",
-        span(cpu) if cpu else "",
-        size(memory) if memory else "",
-        f"{ago(lease - now)} left" if lease is not None else "",
+        Text(told.name, "bold"),
+        Text(told.state, STYLES.get(told.state, "")),
+        f"{ago(since)} ago" if since >= 1 else "now",
+        count(told.series) if told.series else "",
+        count(told.refused) if told.refused else "",
+        span(told.cpu_seconds) if told.cpu_seconds else "",
+        size(told.memory_bytes) if told.memory_bytes else "",
+        f"{ago(told.lease_until - now)} left" if told.lease_until is not None else "",
     ]
-
-
-def _why(tracer: Mapping[str, Any]) -> str:
-    return clean(str(tracer.get("why", "")))

@@ -8,8 +8,9 @@ from pathlib import Path
 import orjson
 from rich.text import Text
 
+from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.exits import OK
-from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.table import Column, Table
 from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Chosen

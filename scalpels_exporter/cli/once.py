@@ -104,8 +104,8 @@ def _nothing(alone: Alone, seconds: float) -> Problem:
         )
     if alone.intake.rejected:
         return Problem("nothing of what the worker printed could be taken; what was refused stands above")
-    if alone.exit is not None:
-        return Problem(f"the worker {_how(alone.exit)}{_words(alone)}{'' if alone.bytes else ' and printed nothing'}")
+    if alone.exit is not None and not alone.told_to_end:
+        return Problem(f"the worker {_how(alone.exit)} before it had printed a snapshot")
     if alone.bytes:
         return Problem(f"{count(alone.bytes)} bytes were printed in {span(seconds)}, but no snapshot was finished")
     hint = "" if alone.ticked else "; a command may keep its output back when no terminal reads it: try stdbuf -oL"
@@ -117,7 +117,7 @@ def _status(alone: Alone) -> int:
     """After a good snapshot; says how the worker ended when it did so by itself."""
     if alone.exit is None or alone.told_to_end:
         return OK
-    print(f"the worker {_how(alone.exit)}{_words(alone)}", file=sys.stderr)
+    print(f"the worker {_how(alone.exit)}", file=sys.stderr)
     if alone.exit == 0 and not alone.ticked:
         print("an agent would start it again and again; `mode: rerun` runs it once for each scrape", file=sys.stderr)
     return OK if alone.exit == 0 else FAILED
@@ -125,7 +125,3 @@ def _status(alone: Alone) -> int:
 
 def _how(code: int) -> str:
     return f"was ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
-
-
-def _words(alone: Alone) -> str:
-    return f": {alone.last_words}" if alone.last_words else ""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.text import Text
 
-from scalpels_exporter.cli.client import Client
+from scalpels_exporter.cli.client import Client, Told
 from scalpels_exporter.cli.exits import FAILED, OK, UNSUPPORTED
 from scalpels_exporter.cli.human import span
 from scalpels_exporter.cli.list import STYLES
-from scalpels_exporter.cli.screen import Screen, clean
+from scalpels_exporter.cli.screen import Screen
 
 WAIT_SECONDS = 35.0  # a worker has 30 s for its first snapshot
 LOOK_SECONDS = 0.2  # between two looks
@@ -35,27 +34,24 @@ def told(agent: Client, name: str, said: str, ends: Sequence[str], wait: bool) -
     """Prints what has become of the tracer; the exit status."""
     screen = Screen()
     if not wait:
-        screen.line(clean(said))
+        screen.line(said)
         return OK
     tracer = _awaited(agent, name, ends)
-    state = str(tracer["state"])
-    line = Text(f"{name}: ").append(state, STYLES.get(state, ""))
-    if state not in ends:
+    line = Text(f"{name}: ").append(tracer.state, STYLES.get(tracer.state, ""))
+    if tracer.state not in ends:
         line.append(f", still, after {span(WAIT_SECONDS)}")
-    for more in (_cost(tracer), clean(str(tracer["why"]))):
-        line.append(f" · {more}" if more else "")
-    screen.line(line)
-    return STATUSES.get(state, FAILED) if state in ends else FAILED
+    if tracer.series:
+        line.append(f" · {tracer.series} series")
+    if tracer.why:
+        line.append(f" · {tracer.why}")
+    screen.line(line, whole=True)
+    return STATUSES.get(tracer.state, FAILED) if tracer.state in ends else FAILED
 
 
-def _awaited(agent: Client, name: str, ends: Sequence[str]) -> Mapping[str, Any]:
+def _awaited(agent: Client, name: str, ends: Sequence[str]) -> Told:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         tracer = agent.tracer(name)
-        if tracer["state"] in ends or time.monotonic() >= deadline:
+        if tracer.state in ends or time.monotonic() >= deadline:
             return tracer
         time.sleep(LOOK_SECONDS)
-
-
-def _cost(tracer: Mapping[str, Any]) -> str:
-    return f"{tracer['series']} series" if tracer.get("series") else ""

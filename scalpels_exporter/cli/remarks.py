@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from scalpels_exporter.cli.screen import clean
+from scalpels_exporter.cli.clean import clean
 
 MOST_LINES = 200
 LEVELS = {"D!": 0, "I!": 1, "W!": 2, "E!": 3}

@@ -39,11 +39,6 @@ class Screen:
         return textwrap.wrap(text, room, break_on_hyphens=False) or [""]
 
 
-def clean(text: str) -> str:
-    """What came from a worker or over the network, without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else " " if c in "\n\t" else "\ufffd" for c in text)
-
-
 def shorten(text: Text, width: int) -> Text:
     """At most `width` cells; an ellipsis stands for what was cut."""
     if text.cell_len <= width:

@@ -35,8 +35,8 @@ def port(number: int = PORT) -> Finding:
     if not taken:
         return Finding("port", OK, f"{number} is free")
     try:
-        about = client.Client(client.found([f"http://127.0.0.1:{number}"])).listing().agent
-        return Finding("port", OK, f"{number}: the agent runs, version {about.get('version', '?')}")
+        listing = client.Client(client.found([f"http://127.0.0.1:{number}"])).listing()
+        return Finding("port", OK, f"{number}: the agent runs, version {listing.version}")
     except Problem:
         cure = f"ss -ltnp sport = :{number} shows by whom; or scalpels agent --web.listen-address :OTHER"
         return Finding(

@@ -51,9 +51,9 @@ def show(watched: Watched, top: int) -> None:
     if cost.processes:
         share = 100 * cost.cpu_seconds / watched.seconds
         screen.line()
+        spent = human.span(cost.cpu_seconds) if cost.cpu_seconds else "less than 10 ms"
         screen.line(
-            f"worker: {human.span(cost.cpu_seconds)} of CPU in {human.span(watched.seconds)} ({share:.1f} %), "
-            f"{human.size(cost.memory_bytes)}"
+            f"worker: {spent} of CPU in {human.span(watched.seconds)} ({share:.1f} %), {human.size(cost.memory_bytes)}"
         )
 
 
