@@ -10,8 +10,9 @@ class Limits:
     """Times are seconds, sizes are bytes. The defaults are what the agent runs with; tests shorten the times."""
 
     connections: int = 512
-    # A connection that has kept the server waiting for less than this is never closed in favour of a new one.
-    evictable_after: float = 1.0
+    # A connection that has kept the server waiting for less than this is never closed in favour of a new one. An honest
+    # client sends its request within a round trip; whoever fills the server with silent connections does not.
+    evictable_after: float = 0.05
     backlog: int = 256
 
     handshake_seconds: float = 10.0

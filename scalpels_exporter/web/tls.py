@@ -30,7 +30,8 @@ CIPHERS = {
 }
 # Always on in TLS 1.3, in Go as in OpenSSL; naming them changes nothing.
 CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
+# Python 3.11 can hand OpenSSL one curve, and of these three alone; X25519 is the first in OpenSSL's own order.
+CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": ""}
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 OLD_VERSIONS = ("TLS10", "TLS11")
 CLIENT_AUTH = {

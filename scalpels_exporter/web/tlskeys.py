@@ -170,7 +170,8 @@ def _curve(section: _Section) -> str:
         if word not in CURVES:
             value.mistake(f"expected {', '.join(CURVES)}, got {word!r}")
     if len(named) > 1:
-        # Python can hand exactly one curve to OpenSSL, and only one could lock clients out.
         section.note("curve_preferences", "more than one is given, so OpenSSL's own order is used")
-        return ""
+        return ""  # the first of them alone could lock clients out
+    if named and CURVES.get(named[0][0]) == "":
+        section.note("curve_preferences", f"{named[0][0]} cannot be asked for alone, so OpenSSL's own order is used")
     return CURVES.get(named[0][0], "") if named else ""
