@@ -12,52 +12,8 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from scalpels_exporter.capabilities import capabilities_of, effective_user
 from scalpels_exporter.declare import Command, Tracer
-
-# In the order of their bits in linux/capability.h.
-CAPABILITIES = (
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-)
 
 # Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
 _UNDER_SYS_ADMIN = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE", "CAP_SYSLOG"})
@@ -87,22 +43,10 @@ def held(proc: str = "/proc") -> frozenset[str]:
 
     Empty where /proc/self/status cannot be read.
     """
-    try:
-        status = Path(proc, "self", "status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return frozenset()
-    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    mask = _mask(lines, "CapPrm") | _mask(lines, "CapEff")
-    if lines.get("Uid", "").split()[1:2] == ["0"]:
-        mask |= _mask(lines, "CapBnd")
-    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
-
-
-def _mask(lines: dict[str, str], field: str) -> int:
-    try:
-        return int(lines.get(field, "0"), 16)
-    except ValueError:
-        return 0
+    found = capabilities_of("self", proc, "CapPrm", "CapEff")
+    if effective_user("self", proc) == 0:
+        found |= capabilities_of("self", proc, "CapBnd")
+    return found
 
 
 def lacks(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+from scalpels_exporter import capabilities
 from scalpels_exporter.bindings import binding_problems
 from scalpels_exporter.config.parameters import accept
 from scalpels_exporter.config.shapes import misfits
@@ -26,7 +27,6 @@ from scalpels_exporter.declare import (
     Samples,
     Tracer,
 )
-from scalpels_exporter.needs import CAPABILITIES
 
 RESERVED_NAMES = frozenset({"agent", "worker", "fleet", "tracer", "build", "config"})  # the agent's own metrics
 # Keys that a tracer's section has in the configuration besides its parameters.
@@ -72,7 +72,9 @@ def problems(tracer: Tracer) -> list[str]:
         found += [f"parameter {parameter.name}: {problem}" for problem in _of_parameter(parameter)]
     found += _repeated("parameter", (parameter.name for parameter in tracer.parameters))
     found += _of_run(tracer)
-    found += [f"needs: {name} is no Linux capability" for name in tracer.needs.capabilities if name not in CAPABILITIES]
+    found += [
+        f"needs: {name} is no Linux capability" for name in tracer.needs.capabilities if name not in capabilities.NAMES
+    ]
     if not 0 < tracer.series <= MOST_SERIES:
         found.append(f"series: expected 1 to {MOST_SERIES}, got {tracer.series}")
     if tracer.picture and tracer.metric(tracer.picture) is None:

@@ -73,7 +73,8 @@ def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Val
         needs=Needs(commands=() if "/" in argv[0] else (argv[0],)),
         default=True,
         series=series or 2000,
-        picture=bound[0][0].name,
+        # Without a pattern the numbers are of many kinds: their sum says nothing.
+        picture="" if kind == "lines" and "pattern" not in keys else bound[0][0].name,
     )
     found = problems(tracer)
     # A bad name of the tracer makes bad names of its metrics: one line is enough.

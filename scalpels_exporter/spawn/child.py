@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from scalpels_exporter.capabilities import capabilities_of
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.declare import Command
 from scalpels_exporter.spawn import privileges
@@ -57,6 +58,7 @@ def run(chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner
     status = 1
     try:
         os.setsid()
+        privileges.call_itself(f"sc:{chosen.tracer.name}")
         signal.set_wakeup_fd(-1)  # the spawner's; its number will be another file here
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
@@ -105,8 +107,8 @@ def _become(chosen: Chosen, settings: Settings, spawner: int) -> int:
         if runs.privileged:
             # A declaration of root's asked for it; ambient, so that an agent that is not root can hand them on.
             if os.geteuid() != 0:
-                privileges.keep_only(privileges.permitted())
-                privileges.raise_ambient(privileges.permitted())
+                privileges.keep_only(capabilities_of())
+                privileges.raise_ambient(capabilities_of())
         else:
             privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
         return command.run(chosen, spawner)

@@ -11,13 +11,15 @@ import os
 import signal
 import struct
 from collections.abc import Iterable
-from pathlib import Path
+
+from scalpels_exporter.capabilities import NAMES, capabilities_of
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
+_PR_SET_NAME = 15
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
@@ -27,51 +29,6 @@ _PR_CAP_AMBIENT_RAISE = 2
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 
-# include/uapi/linux/capability.h, in the order of their numbers
-NAMES = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-]
-
 
 def prctl(option: int, arg2: int = 0, arg3: int = 0) -> int:
     result: int = _libc.prctl(option, ctypes.c_ulong(arg2), ctypes.c_ulong(arg3), ctypes.c_ulong(0), ctypes.c_ulong(0))
@@ -79,15 +36,6 @@ def prctl(option: int, arg2: int = 0, arg3: int = 0) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl({option}, {arg2}): {os.strerror(number)}")
     return result
-
-
-def permitted(status: str = "/proc/self/status") -> frozenset[str]:
-    """The names of the capabilities that this process may use."""
-    for line in Path(status).read_text().splitlines():
-        if line.startswith("CapPrm:"):
-            mask = int(line.split()[1], 16)
-            return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
-    return frozenset()
 
 
 def _set_capabilities(names: Iterable[str]) -> None:
@@ -107,8 +55,8 @@ def keep_only(names: Iterable[str], uid: int | None = None, gid: int | None = No
     Returns what was kept. The bounding set is emptied where CAP_SETPCAP allows; no_new_privs is always set,
     so no set-uid program and no file capability gives anything back.
     """
-    kept = permitted() & frozenset(names)
-    if "CAP_SETPCAP" in permitted():
+    kept = capabilities_of() & frozenset(names)
+    if "CAP_SETPCAP" in capabilities_of():
         for number, name in enumerate(NAMES):
             if name not in kept:
                 _drop_bounding(number)
@@ -148,6 +96,12 @@ def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
 def adopt_orphans() -> None:
     """Descendants whose parent ends become children of this process, so that it can find and end them."""
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def call_itself(name: str) -> None:
+    """What `ps -o comm` and `top` show for this process; the kernel keeps 15 bytes."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    prctl(_PR_SET_NAME, ctypes.addressof(buffer))
 
 
 def hide_memory() -> None:

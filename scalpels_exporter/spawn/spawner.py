@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from scalpels_exporter.config.settings import Settings
-from scalpels_exporter.processes import children
+from scalpels_exporter.processes import children, end_children
 from scalpels_exporter.spawn import child, messages, privileges, reader
 from scalpels_exporter.web import webfiles
 
@@ -207,12 +207,7 @@ class Spawner:
             self._reap()
         for pid in list(self.workers):
             _signal_group(pid, signal.SIGKILL)
-        while living := children():
-            for pid in living:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(-1, 0)
+        end_children()
 
     def _answer(self, text: str, descriptors: tuple[int, ...] = ()) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
@@ -244,6 +239,7 @@ def _become(spawner: Spawner) -> NoReturn:
         os.setsid()  # a Ctrl-C in the agent's terminal is the agent's to handle
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # it ends when the agent does, after its workers
+        privileges.call_itself("scalpels-spawn")
         privileges.adopt_orphans()
         privileges.hide_memory()
         spawner.serve()

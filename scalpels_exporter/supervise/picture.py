@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from scalpels_exporter.declare import Counts, Metric, Tracer
 from scalpels_exporter.intake.snapshot import Snapshot
 from scalpels_exporter.supervise.tracked import Tracked
@@ -31,7 +33,8 @@ def title_and_unit(tracer: Tracer) -> tuple[str, str]:
     if metric is None:
         return "", ""
     unit = {"histogram": "events"}.get(metric.kind, metric.unit)
-    return metric.help, unit if metric.kind == "gauge" else f"{unit or 'events'}/s"
+    title = re.split(r"[.:;,] ", metric.help, maxsplit=1)[0].rstrip(".")
+    return title, unit if metric.kind == "gauge" else f"{unit or 'events'}/s"
 
 
 def _total(metric: Metric, snapshot: Snapshot) -> float:

@@ -204,6 +204,8 @@ class Supervisor:
             words = tracked.last_words or "the worker says that this host cannot run it"
         elif reason in _WORDS:
             words = _WORDS[reason]
+        elif reason == "exit" and code == 0 and not tracked.ticked:
+            words += "; a command that prints once and ends wants mode: rerun"
         elif reason == "stopped":
             words = self.wants.why(name, tracked.chosen.enabled)
         if not tracked.serves:

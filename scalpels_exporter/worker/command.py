@@ -7,7 +7,6 @@ it writes into the agent's pipe itself.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -16,7 +15,7 @@ from typing import NoReturn
 
 from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.declare import Command, Samples
-from scalpels_exporter.processes import children
+from scalpels_exporter.processes import end_children
 from scalpels_exporter.spawn import privileges
 from scalpels_exporter.worker.generator import ticks
 from scalpels_exporter.worker.preflight import UNSUPPORTED, say, say_what_is_missing
@@ -95,7 +94,7 @@ def _finish(child: int) -> int:
         pid, status = os.waitpid(-1, 0)
         if pid == child:
             break
-    end_descendants()
+    end_children()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
@@ -104,19 +103,9 @@ def _finish(child: int) -> int:
     return code
 
 
-def end_descendants() -> None:
-    """SIGKILL to every child, and to the orphans that become children by it, until none is left."""
-    while living := children():
-        for pid in living:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(-1, 0)
-
-
 def _end_if_alone(spawner: int) -> None:
     # From the spawner the whole group has got the signal, and the command is given its time to end. When the
     # spawner itself is gone, nobody would come back to kill what stays.
     if os.getppid() != spawner:
-        end_descendants()
+        end_children()
         os._exit(128 + signal.SIGTERM)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from scalpels_exporter.capabilities import NAMES as CAPABILITIES
 from scalpels_exporter.declare import Command, Gauge, Generator, Needs, Tracer
-from scalpels_exporter.needs import CAPABILITIES, Lack, held, kernel_version, lacks
+from scalpels_exporter.needs import Lack, held, kernel_version, lacks
 
 RELEASE = "6.1.0-28-amd64"
 
