@@ -15,7 +15,7 @@ _OPTIONS = orjson.OPT_APPEND_NEWLINE
 
 def encode(samples: Iterable[Sample], lost: Mapping[str, int] | None = None) -> bytes:
     """One line a sample, closed by the end line. Raises TypeError for a value that is no number and no Counts."""
-    lines = [orjson.dumps(sample, default=_plain, option=_OPTIONS) for sample in samples]
+    lines = [_line(sample) for sample in samples]
     end: dict[str, object] = {"end": True}
     if lost:
         end["lost"] = lost
@@ -23,10 +23,17 @@ def encode(samples: Iterable[Sample], lost: Mapping[str, int] | None = None) -> 
     return b"".join(lines)
 
 
+def _line(sample: Sample) -> bytes:
+    try:
+        return orjson.dumps(sample, default=_plain, option=_OPTIONS)
+    except TypeError:
+        raise TypeError(f"not a sample: {sample!r:.200}") from None
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Counts):
         return {"sum": value.sum, "first": value.first, "zero": value.zero, "counts": list(value.counts)}
-    raise TypeError(f"not a sample's value: {value!r:.80}")
+    raise TypeError
 
 
 def write(descriptor: int, data: bytes) -> None:

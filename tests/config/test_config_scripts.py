@@ -63,7 +63,6 @@ def test_three_lines_make_a_tracer_of_a_script_that_prints_numbers(configured: C
             Lines(bindings=(Binding("scalpels_vpn_value", "value", {"unit": "unit"}),)),
         ),
         default=True,
-        picture="scalpels_vpn_value",
     )
     assert (chosen.enabled, chosen.series) == (True, 2000)
 
