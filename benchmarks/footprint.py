@@ -96,7 +96,7 @@ def _scrape(url: str) -> str:
 def ours(folder: Path) -> Measured:
     port = free_port()
     command = [sys.executable, "-m", "scalpels_exporter", "agent", f"--web.listen-address=127.0.0.1:{port}"]
-    command.append(f"--web.socket={folder}/agent.sock")
+    command.append(f"--web.socket={folder}/run/agent.sock")
 
     def full(text: str) -> bool:
         return all(f'scalpels_worker_up{{tracer="{name}"}} 1.0' in text for name in ("system", "program"))
@@ -127,6 +127,7 @@ def main() -> None:
     found: dict[str, list[Measured]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        folder.chmod(0o755)  # the agent, which is not root, makes its socket in it
         names = folder / "names.yaml"
         names.write_text('process_names: [{name: "{{.Comm}}", cmdline: [".+"]}]\n')
         runs: dict[str, Callable[[], Measured]] = {

@@ -98,7 +98,7 @@ def test_prometheus_scrapes_the_agent_and_its_queries_agree(
     for tracer in ("system", "program", "honest"):
         assert prometheus.number(f"scalpels_worker_up{{tracer='{tracer}'}}") == 1
     memory = int(next(x for x in Path("/proc/meminfo").read_text().splitlines() if x.startswith("MemTotal")).split()[1])
-    assert prometheus.number("scalpels_system_memory_total_bytes") == memory * 1024
+    assert prometheus.number("scalpels_system_memory_size_bytes") == memory * 1024
     until(lambda: prometheus.number("rate(scalpels_program_cpu_seconds_total[5s]) >= 0") is not None, 15)
     assert prometheus.query("count by (__name__) ({job='scalpels'}) == 0") == []
 
