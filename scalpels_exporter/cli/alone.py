@@ -17,6 +17,7 @@ from socket import recv_fds
 from types import TracebackType
 from typing import NoReturn
 
+from scalpels_exporter.cli.examples import Examples
 from scalpels_exporter.cli.exits import Problem
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.intake.intake import Intake
@@ -54,6 +55,7 @@ class Alone:
         self.started = 0.0  # unix time
         self.last_words = ""  # the last error in its log
         self._say = say
+        self._examples = Examples(chosen.tracer)
         self._start = (settings, config)
         self._stdin = -1
         self._log = b""
@@ -165,7 +167,7 @@ class Alone:
             self._forget(descriptor)
         self.bytes += len(chunk)
         snapshot = self.intake.feed(chunk) if chunk else None
-        for complaint in self.intake.complaints():
+        for complaint in (*self.intake.complaints(), *self._examples.among(chunk)):
             self._say("refused", complaint)
         if snapshot is not None:
             self.snapshot = snapshot

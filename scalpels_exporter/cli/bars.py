@@ -26,7 +26,7 @@ def bar(share: float, width: int) -> str:
 
 
 def draw_bars(spread: Spread, unit: str, name: str, screen: Screen) -> None:
-    """`name` of the series, then a line for each bucket: its range, its count, its bar."""
+    """`name` of the series, if it needs one, then a line for each bucket: its range, its count, its bar."""
     labels = [_range(bucket, unit) for bucket in spread.buckets]
     counts = [count(bucket.count) for bucket in spread.buckets]
     low_width = max((len(low) for low, _ in labels), default=0)
@@ -35,7 +35,8 @@ def draw_bars(spread: Spread, unit: str, name: str, screen: Screen) -> None:
     taken = 4 + low_width + 3 + high_width + 2 + count_width + 2
     width = max(8, min(WIDEST, (screen.width or PLAIN_WIDTH) - taken))
     most = max((bucket.count for bucket in spread.buckets), default=0)
-    screen.line(Text(f"  {name or 'all'}", "bold"))
+    if name:
+        screen.line(Text(f"  {name}", "bold"))
     gap = 0
     for bucket, (low, high), number in zip(spread.buckets, labels, counts, strict=True):
         gap = 0 if bucket.count else gap + 1

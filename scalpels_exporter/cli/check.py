@@ -45,7 +45,7 @@ def describe(settings: Settings) -> str:
     on = [name for name, chosen in sorted(settings.tracers.items()) if chosen.enabled]
     off = [name for name, chosen in sorted(settings.tracers.items()) if not chosen.enabled]
     rules = f"{len(settings.programs)} rules for programs"
-    return f"good: {_named(on, 'on')}; {_named(off, 'off')}; {rules}"
+    return "; ".join([f"good: {_named(on, 'on')}", *([_named(off, "off")] if off else []), rules])
 
 
 def _named(names: list[str], state: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.human import count, level, quantity, rate
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.seen import Distribution, Gain, Level, Row, Seen, Span
+from scalpels_exporter.cli.spread import Spread
 from scalpels_exporter.cli.table import Column, Table
 from scalpels_exporter.declare import Metric
 
@@ -112,10 +114,15 @@ def _distribution(row: Row, one: Seen, seconds: float) -> list[Text | str]:
     return [
         count(spread.count),
         _rate(spread.count, seconds, ""),
-        quantity(spread.quantile(0.5), unit),
-        quantity(spread.quantile(0.99), unit),
+        _quantile(spread, 0.5, unit),
+        _quantile(spread, 0.99, unit),
         quantity(spread.sum, unit),
     ]
+
+
+def _quantile(spread: Spread, share: float, unit: str) -> str:
+    value, last = spread.quantile(share), spread.buckets[-1]
+    return f"> {quantity(value, unit)}" if math.isinf(last.high) and value >= last.low else quantity(value, unit)
 
 
 def _rate(change: float, seconds: float, unit: str) -> str:

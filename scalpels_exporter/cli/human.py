@@ -23,7 +23,7 @@ def quantity(value: float, unit: str) -> str:
         case "bytes":
             return size(value)
         case "ratio":
-            return f"{_digits(100 * value)} %"
+            return f"{count(100 * value)} %"
         case "":
             return count(value)
     return f"{count(value)} {unit}"
@@ -59,6 +59,11 @@ def span(seconds: float) -> str:
             big, rest = divmod(whole, size_)
             return f"{big} {name} {rest // below} {below_name}" if rest >= below else f"{big} {name}"
     return f"{whole} s"
+
+
+def brief(seconds: float) -> str:
+    """As `span`, but never two units: `310 ms`, `432 s`, `33 h`."""
+    return span(seconds) if seconds < 59.95 else f"{_digits(seconds)} s" if seconds < 1000 else ago(seconds)
 
 
 def ago(seconds: float) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from scalpels_exporter.cli import client
 from scalpels_exporter.cli.exits import OK
 from scalpels_exporter.cli.files import add_config_argument
-from scalpels_exporter.cli.human import ago, count, size, span
+from scalpels_exporter.cli.human import ago, brief, count, size
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.table import Column, Table
 
@@ -88,7 +88,7 @@ def _row(told: client.Told, now: float) -> list[Text | str]:
         f"{ago(since)} ago" if since >= 1 else "now",
         count(told.series) if told.series else "",
         count(told.refused) if told.refused else "",
-        span(told.cpu_seconds) if told.cpu_seconds else "",
+        brief(told.cpu_seconds) if told.cpu_seconds else "",
         size(told.memory_bytes) if told.memory_bytes else "",
-        f"{ago(told.lease_until - now)} left" if told.lease_until is not None else "",
+        ago(told.lease_until - now) if told.lease_until is not None else "",
     ]

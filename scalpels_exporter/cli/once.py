@@ -6,7 +6,7 @@ What the worker logs, and what of its output is refused and why, goes to stderr:
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from difflib import get_close_matches
 
 from scalpels_exporter.cli import watch
@@ -70,10 +70,9 @@ def _chosen(settings: Settings, name: str) -> Chosen:
 
 
 def _rows(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0):
+        raise ArgumentTypeError("expected a number from 1")
+    return int(text[:9])
 
 
 def _await_one(alone: Alone, seconds: float) -> None:

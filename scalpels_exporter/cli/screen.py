@@ -19,7 +19,7 @@ class Screen:
     """`width` is in cells; None where lines are not cut. Colours as the terminal and NO_COLOR say."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._console = console or _Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
         terminal = self._console.is_terminal
         self.width: int | None = max(LEAST_WIDTH, self._console.width) if terminal else None
 
@@ -37,6 +37,11 @@ class Screen:
             return [text]
         room = max(LEAST_WIDTH // 2, self.width - indent)
         return textwrap.wrap(text, room, break_on_hyphens=False) or [""]
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # for `boundary`; rich would end the process with status 1
 
 
 def shorten(text: Text, width: int) -> Text:
