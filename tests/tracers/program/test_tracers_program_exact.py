@@ -181,9 +181,7 @@ def test_bytes_written_by_children_count_once_whether_seen_or_not(tree: Tree, tm
     tree.tick()
     assert tree.counted() == tree.by_hand()
     written = tree.counted()[WRITTEN] - before
-    if written == 0:
-        pytest.skip(f"{tmp_path} is not on storage that the kernel accounts for")
-    assert 2 << 20 <= written < 3 << 20
+    assert written == 0 or 2 << 20 <= written < 3 << 20  # 0 where the folder is in memory
 
 
 def test_a_storm_of_processes_with_ticks_at_any_moment_adds_up_at_the_end(tree: Tree) -> None:
