@@ -23,7 +23,9 @@ def measure(every: Iterable[Tracked]) -> None:
         if now.cpu_seconds < tracked.usage.cpu_seconds:  # a child that was never waited for took its time with it
             tracked.spent += tracked.usage.cpu_seconds - now.cpu_seconds
         tracked.usage = now
-        tracked.spending.note(time.monotonic(), tracked.spent + now.cpu_seconds)
+        # What it prints costs the agent too: a flood is paid for by who makes it.
+        reading = tracked.pipes.cpu_seconds if tracked.pipes else 0.0
+        tracked.spending.note(time.monotonic(), tracked.spent + now.cpu_seconds + reading)
 
 
 def over_budget(every: Iterable[Tracked], share_of_cpus: float, window_seconds: float) -> set[str]:

@@ -39,6 +39,7 @@ class Pipes:
         self._log_at = time.monotonic()
         self._log_part = b""
         self.log_dropped = 0
+        self.cpu_seconds = 0.0  # of the agent, for what this worker printed
         self._resume: asyncio.TimerHandle | None = None
         for descriptor in descriptors:
             os.set_blocking(descriptor, False)
@@ -75,6 +76,7 @@ class Pipes:
 
     def _read_data(self, paused: bool = True) -> bool:
         """True when something was read and more may be there."""
+        began = time.thread_time()
         try:
             chunk = os.read(self._stdout, CHUNK_BYTES)
         except BlockingIOError:
@@ -85,11 +87,11 @@ class Pipes:
             self._close_stdout()
             self._on_end()
             return False
-        began = time.thread_time()
         self._on_data(chunk)
-        now = time.monotonic()
+        now, spent = time.monotonic(), time.thread_time() - began
+        self.cpu_seconds += spent
         earned = (now - self._cpu_at) * CPU_SHARE
-        self._cpu_left = min(CPU_BURST_SECONDS, self._cpu_left + earned) - (time.thread_time() - began)
+        self._cpu_left = min(CPU_BURST_SECONDS, self._cpu_left + earned) - spent
         self._cpu_at = now
         if self._cpu_left < 0:
             if not paused:
