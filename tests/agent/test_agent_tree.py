@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import RunningAgent, lives
+from running import RunningAgent, lives, processes_of
 
 pytestmark = pytest.mark.root
 Start = Callable[..., RunningAgent]
@@ -129,6 +129,18 @@ def test_a_worker_killed_a_hundred_times_while_scraped_hurts_no_other(
     assert values == sorted(values)
     assert agent.tracer("victim")["exits"]["signal"] == 100
     assert agent.tracer("honest")["exits"] == {}
+
+
+def test_a_worker_killed_alone_takes_its_grandchildren_with_it(
+    start_agent: Start, quiet_with: Callable[..., str], until: Until
+) -> None:
+    agent = start_agent(quiet_with(grand="leaves_grandchildren"))
+    until(lambda: agent.value("scalpels_grand_events_total", kind="a"))
+    worker = agent.tracer("grand")["pid"]
+    family = until(lambda: len(found := processes_of(worker)) >= 4 and found)  # worker, command, two grandchildren
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: not [pid for pid in family if lives(pid)], 5)
+    until(lambda: agent.tracer("grand")["starts"] == 2)
 
 
 def test_an_orderly_end_is_quick_and_complete(start_agent: Start, quiet_with: Callable[..., str], until: Until) -> None:
