@@ -67,7 +67,7 @@ def from_arguments(args: Namespace) -> Client:
     elif args.user:
         raise Problem("--user: a user name goes with --url", USAGE)
     credentials = (args.user, _password(args.user)) if args.user else None
-    return Client(found([args.url] if args.url else _usual_places(), credentials, verify))
+    return Client(found([args.url] if args.url else usual_places(), credentials, verify))
 
 
 def _check_url(url: str) -> None:
@@ -98,7 +98,7 @@ def _password(user: str) -> str:
     return getpass(f"password of {user}: ")
 
 
-def _usual_places() -> list[str]:
+def usual_places() -> list[str]:
     user = os.environ.get("XDG_RUNTIME_DIR", "")
     own = (f"{user}/scalpels/agent.sock",) if user else ()
     return [*(f"unix:{path}" for path in (*SOCKETS, *own)), TCP]

@@ -39,7 +39,14 @@ class NotAllowed(Unreachable):
 class Transport:
     """One agent at `url`: http(s)://HOST:PORT or unix:/PATH. `verify` is a CA file, or whether to check at all."""
 
-    def __init__(self, url: str, credentials: tuple[str, str] | None = None, verify: str | bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        credentials: tuple[str, str] | None = None,
+        verify: str | bool = True,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._seconds = (CONNECT_SECONDS, answer_seconds)
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc: what the command line says is all that counts
         self._session.verify = verify
@@ -61,7 +68,7 @@ class Transport:
                 method,
                 self._base + path,
                 json=body,
-                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                timeout=self._seconds,
                 allow_redirects=False,
                 stream=True,
             ) as response:

@@ -151,8 +151,3 @@ def test_version_loads_neither_http_nor_drawing() -> None:
     names = {line.rpartition("|")[2].strip() for line in loaded.splitlines()}
     assert "scalpels_exporter.cli.main" in names
     assert not names & {"requests", "rich", "yaml", "psutil", "asyncio", "scalpels_exporter.config.load"}
-
-
-def test_the_environment_of_the_tests_names_no_agent() -> None:
-    assert not any(key.startswith("SCALPELS_") for key in environment())
-    assert "PATH" in os.environ
