@@ -25,7 +25,7 @@ iproute2                    command:ip
 procps                      command:ps
 util-linux                  command:setpriv
 libcap2-bin                 command:capsh
-iptables                    command:iptables
+nftables                    command:nft
 openssl                     command:openssl
 prometheus                  command:promtool
 prometheus-node-exporter    command:prometheus-node-exporter

@@ -23,8 +23,9 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
     for version in 3.13 3.12 3.11; do
         if apt-cache show "python$version-venv" > /dev/null 2>&1; then
             echo "installing: python$version python$version-venv" >&2
-            DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-                "python$version" "python$version-venv" > /dev/null && break
+            said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+                "python$version" "python$version-venv" 2>&1) && break
+            echo "$said" | tail -n 5 >&2
         fi
     done
     find_one && exit 0
