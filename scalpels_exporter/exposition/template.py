@@ -6,7 +6,7 @@ Templates of series that vanish are forgotten with them. The lines are the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import cast
 
@@ -22,20 +22,51 @@ from scalpels_exporter.exposition.numerals import (
 from scalpels_exporter.intake.snapshot import Family, LabelValues
 
 
+class Series:
+    """One series' templates, and its place in the family as the worker prints it."""
+
+    __slots__ = ("key", "place", "template", "wide")
+
+    def __init__(self, key: LabelValues, place: int, template: bytes, wide: bytes = b"") -> None:
+        self.key = key
+        self.place = place
+        self.template = template
+        self.wide = wide
+
+
+class Shelf:
+    """The series of one metric in the order of their label values; built anew when others come or the order changes."""
+
+    def __init__(self, write: Callable[[LabelValues], bytes]) -> None:
+        self._write = write
+        self._printed: list[LabelValues] = []
+        self._series: list[Series] = []
+
+    def series(self, family: Family) -> list[Series]:
+        printed = list(family)
+        if printed != self._printed:
+            known = {series.key: series for series in self._series}
+            places = {key: place for place, key in enumerate(printed)}
+            self._series = [self._place(known.get(key), key, places[key]) for key in sorted(printed)]
+            self._printed = printed
+        return self._series
+
+    def _place(self, known: Series | None, key: LabelValues, place: int) -> Series:
+        return Series(key, place, known.template, known.wide) if known else Series(key, place, self._write(key))
+
+
 class NumberLines:
     """The lines of a counter or gauge."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self._heads: dict[LabelValues, bytes] = {}
+        self._shelf = Shelf(self._head)
 
     def render(self, family: Family) -> Iterator[bytes]:
         """The lines of the family, in the order of the label values."""
-        if family.keys() != self._heads.keys():
-            self._heads = _keep(self._heads, family, self._head)
-        numbers = cast("Mapping[LabelValues, Number]", family)
-        for key, head in self._heads.items():
-            yield b"%b%b\n" % (head, numeral(numbers[key]))
+        values = cast("list[Number]", list(family.values()))
+        for series in self._shelf.series(family):
+            yield b"%b%b\n" % (series.template, numeral(values[series.place]))
 
     def _head(self, key: LabelValues) -> bytes:
         labels = ",".join(_pairs(self._metric.labels, key))
@@ -54,19 +85,15 @@ class HistogramLines:
         self._step = 4 if exponential else 1
         # Where no observation is negative there are a sum and a count, as OpenMetrics wants it.
         self._has_sum = not self._bounds or self._bounds[0] >= 0
-        self._templates: dict[LabelValues, bytes] = {}
-        self._wide: dict[LabelValues, bytes] = {}
+        self._shelf = Shelf(self._template)
 
     def render(self, family: Family) -> Iterator[bytes]:
         """The lines of each series, in the order of the label values."""
-        if family.keys() != self._templates.keys():
-            self._templates = _keep(self._templates, family, self._template)
-            self._wide = {key: template for key, template in self._wide.items() if key in family}
-        states = cast("Mapping[LabelValues, Counts]", family)
+        states = cast("list[Counts]", list(family.values()))
         base, step, size, has_sum = self._base, self._step, len(self._bounds), self._has_sum
-        for key, template in self._templates.items():
-            state = states[key]
-            counts = state.counts
+        for series in self._shelf.series(family):
+            state = states[series.place]
+            counts, amount = state.counts, state.sum
             running = list(accumulate(counts, initial=state.zero))
             start = base + 1 - state.first
             if start >= 0 and start + step * (size - 1) <= len(counts):
@@ -74,17 +101,14 @@ class HistogramLines:
             else:
                 cumulative = _spread(running, start, step, size)
             total = running[-1]
-            amount = state.sum
             if has_sum and total < EXPONENT_FROM and amount.__class__ is float and amount < EXPONENT_FROM:
-                yield template % (*cumulative, total, total, amount)
+                yield series.template % (*cumulative, total, total, amount)
             else:
-                yield self._render_wide(key, [*cumulative, total], amount)
+                yield self._render_wide(series, [*cumulative, total], amount)
 
-    def _render_wide(self, key: LabelValues, cumulative: Sequence[int], amount: float) -> bytes:
+    def _render_wide(self, series: Series, cumulative: Sequence[int], amount: float) -> bytes:
         """As the template does, with numbers of any size."""
-        wide = self._wide.get(key)
-        if wide is None:
-            wide = self._wide[key] = self._write(key, "%b", "%b")
+        wide = series.wide = series.wide or self._write(series.key, "%b", "%b")
         numerals = [count_numeral(count) for count in cumulative]
         if not self._has_sum:
             return wide % tuple(numerals)
@@ -107,13 +131,6 @@ class HistogramLines:
             braced = f"{{{inner}}}" if inner else ""
             lines += [f"{name}_count{braced} {count}\n", f"{name}_sum{braced} {amount}\n"]
         return "".join(lines).encode()
-
-
-def _keep(
-    known: Mapping[LabelValues, bytes], family: Family, write: Callable[[LabelValues], bytes]
-) -> dict[LabelValues, bytes]:
-    """What is known of the series in the family, in their order; new ones are written, vanished ones forgotten."""
-    return {key: known.get(key) or write(key) for key in sorted(family)}
 
 
 def lines_of(metric: Metric) -> NumberLines | HistogramLines:

@@ -76,13 +76,6 @@ class Check(ABC):
         elif self.metric.kind != "gauge":
             self.now[key] = before
 
-    def _known(self, key: LabelValues) -> Value | None:
-        """The last good value of a series that has none yet in this snapshot."""
-        try:
-            return self.before.get(key) if key not in self.now else None
-        except TypeError:  # a list or object among the label values
-            return None
-
     def replace(self, key: LabelValues, value: Value) -> None:
         """As `put`, for a stream: a later line is the newer value of the series, not its duplicate."""
         earlier = self.now.pop(key, None)
@@ -157,10 +150,14 @@ class GaugeCheck(Check):
 
 class CounterCheck(Check):
     def put(self, key: LabelValues, value: Value) -> None:
-        before = self._known(key)
+        now = self.now
+        try:
+            before = None if key in now else self.before[key]
+        except (KeyError, TypeError):  # new, or no labels at all
+            before = None
         # The way of nearly every sample; whatever is odd about one takes the long way.
         if before is not None and value.__class__ in NUMBERS and before <= value < math.inf:  # type: ignore[operator]
-            self.now[key] = value
+            now[key] = value
         else:
             super().put(key, value)
 
@@ -187,18 +184,21 @@ class HistogramCheck(Check):
         self._signed = isinstance(buckets, Explicit) and buckets.upper[0] < 0
 
     def put(self, key: LabelValues, value: Value) -> None:
-        before = self._known(key)
+        now = self.now
+        try:
+            before = None if key in now else self.before[key]
+        except (KeyError, TypeError):  # new, or no labels at all
+            before = None
         # The way of nearly every sample: each sub-bucket holds at least what it held, so that none is negative either.
         if (
-            before.__class__ is Counts
-            and value.__class__ is Counts
-            and value.first == before.first
-            and len(value.counts) == len(before.counts)
-            and not any(map(gt, before.counts, value.counts))
+            before.__class__ is value.__class__ is Counts
+            and before.first == value.first
             and before.sum <= value.sum < math.inf
             and before.zero <= value.zero
+            and len(before.counts) == len(value.counts)
+            and not any(map(gt, before.counts, value.counts))
         ):
-            self.now[key] = value
+            now[key] = value
         else:
             super().put(key, value)
 

@@ -21,7 +21,7 @@ from scalpels_exporter.intake.rejection import Rejections
 from scalpels_exporter.intake.samples import SamplesReader
 from scalpels_exporter.intake.snapshot import Snapshot
 
-BLOCK_BYTES = 256 << 10
+BLOCK_BYTES = 64 << 10  # what its decoding makes stays in the processor's cache
 
 
 class Reader(Protocol):
