@@ -104,13 +104,18 @@ def usual_places() -> list[str]:
     return [*(f"unix:{path}" for path in (*SOCKETS, *own)), TCP]
 
 
-def found(places: Sequence[str], credentials: tuple[str, str] | None = None, verify: str | bool = True) -> Transport:
+def found(
+    places: Sequence[str],
+    credentials: tuple[str, str] | None = None,
+    verify: str | bool = True,
+    answer_seconds: float = 35.0,  # a reload may take the agent 30 s
+) -> Transport:
     """The first place where somebody answers. Raises Problem."""
     from scalpels_exporter.cli.transport import NotAllowed, Transport, Unreachable
 
     closed, reasons = "", []
     for place in places:
-        transport = Transport(place, credentials, verify)
+        transport = Transport(place, credentials, verify, answer_seconds)
         try:
             transport.request("GET", "/-/healthy")
             transport.closed = closed

@@ -49,7 +49,7 @@ def run(args: Namespace) -> int:
     if args.json:
         _write_json(general, patients, ambient, well)
     else:
-        _show(general, patients, Screen())
+        show(general, patients, Screen())
     return OK if well else FAILED
 
 
@@ -68,7 +68,7 @@ def _write_json(general: Sequence[Finding], patients: Sequence[Patient], ambient
     sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-def _show(general: Sequence[Finding], patients: Sequence[Patient], screen: Screen) -> None:
+def show(general: Sequence[Finding], patients: Sequence[Patient], screen: Screen) -> None:
     width = max(len(name) for name in [*(f.subject for f in general), *(p.tracer for p in patients)])
     screen.line(Text("HOST", "dim"))
     for finding in general:

@@ -14,7 +14,7 @@ from scalpels_exporter.cli.alone import Alone
 from scalpels_exporter.cli.durations import duration
 from scalpels_exporter.cli.exits import FAILED, OK, UNSUPPORTED, USAGE, Problem
 from scalpels_exporter.cli.files import add_config_argument
-from scalpels_exporter.cli.human import count, span
+from scalpels_exporter.cli.human import size, span
 from scalpels_exporter.cli.main import LEVELS
 from scalpels_exporter.cli.remarks import Remarks
 from scalpels_exporter.config.load import load
@@ -106,7 +106,7 @@ def _nothing(alone: Alone, seconds: float) -> Problem:
     if alone.exit is not None and not alone.told_to_end:
         return Problem(f"the worker {_how(alone.exit)} before it had printed a snapshot")
     if alone.bytes:
-        return Problem(f"{count(alone.bytes)} bytes were printed in {span(seconds)}, but no snapshot was finished")
+        return Problem(f"{size(alone.bytes)} came in {span(seconds)}, but no snapshot was finished")
     hint = "" if alone.ticked else "; a command may keep its output back when no terminal reads it: try stdbuf -oL"
     verb = "did not answer" if alone.ticked else "printed nothing"
     return Problem(f"the worker {verb} within {span(seconds)}{hint}")

@@ -15,6 +15,7 @@ from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Mistakes, Settings
 
 PORT = 10919
+LOOK_SECONDS = 3.0
 
 
 def configuration(path: Path | None) -> tuple[Settings | None, Finding]:
@@ -30,12 +31,13 @@ def configuration(path: Path | None) -> tuple[Settings | None, Finding]:
     return settings, Finding("configuration", OK, f"{source}: {describe(settings)}")
 
 
-def port(number: int = PORT) -> Finding:
+def port(number: int = PORT, seconds: float = LOOK_SECONDS) -> Finding:
+    """`seconds` are given to whoever listens there for an answer."""
     taken = _taken(number)
     if not taken:
         return Finding("port", OK, f"{number} is free")
     try:
-        listing = client.Client(client.found([f"http://127.0.0.1:{number}"])).listing()
+        listing = client.Client(client.found([f"http://127.0.0.1:{number}"], answer_seconds=seconds)).listing()
         return Finding("port", OK, f"{number}: the agent runs, version {listing.version}")
     except Problem:
         cure = f"ss -ltnp sport = :{number} shows by whom; or scalpels agent --web.listen-address :OTHER"

@@ -13,7 +13,6 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 35.0  # a reload may take the agent 30 s
 ANSWER_BYTES = 32 << 20
 UNIX = "http+unix://agent"  # `requests` only takes schemes that begin with http
 
@@ -44,7 +43,7 @@ class Transport:
         url: str,
         credentials: tuple[str, str] | None = None,
         verify: str | bool = True,
-        answer_seconds: float = ANSWER_SECONDS,
+        answer_seconds: float = 10.0,
     ) -> None:
         self._seconds = (CONNECT_SECONDS, answer_seconds)
         self._session = requests.Session()
@@ -58,7 +57,7 @@ class Transport:
         self.closed = ""  # a place that was tried before this one and is not for this user
         self._base = url.rstrip("/")
         if url.startswith("unix:"):
-            self._session.mount(UNIX, _UnixAdapter(url.removeprefix("unix:")))
+            self._session.mount(UNIX, _UnixAdapter(url.removeprefix("unix:"), answer_seconds))
             self._base = UNIX
 
     def request(self, method: str, path: str, body: object = None) -> Answer:
@@ -82,8 +81,8 @@ class Transport:
 
 
 class _UnixAdapter(HTTPAdapter):
-    def __init__(self, path: str) -> None:
-        self._pool = _UnixPool(path)
+    def __init__(self, path: str, answer_seconds: float) -> None:
+        self._pool = _UnixPool(path, answer_seconds)
         super().__init__()
 
     def get_connection_with_tls_context(self, *_: object, **__: object) -> HTTPConnectionPool:
@@ -98,24 +97,24 @@ class _UnixAdapter(HTTPAdapter):
 
 
 class _UnixPool(HTTPConnectionPool):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, answer_seconds: float) -> None:
         super().__init__("localhost")
-        self._path = path
+        self._place = (path, answer_seconds)
 
     def _new_conn(self) -> HTTPConnection:
-        return _UnixConnection(self._path)
+        return _UnixConnection(*self._place)
 
 
 class _UnixConnection(HTTPConnection):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, answer_seconds: float) -> None:
         super().__init__("localhost")
-        self._path = path
+        self._path, self._seconds = path, answer_seconds
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(CONNECT_SECONDS)
         self.sock.connect(self._path)
-        self.sock.settimeout(ANSWER_SECONDS)
+        self.sock.settimeout(self._seconds)
 
 
 def _reason(error: BaseException) -> tuple[bool, str]:

@@ -66,7 +66,7 @@ def _second_by_second(alone: Alone, span: Span, seconds: float) -> None:
         )
         answered = alone.intake.completed
         alone.wait(lambda: alone.over, min(TICK_SECONDS, left))
-        if end - time.monotonic() > TICK_SECONDS / 2 and (alone.intake.completed > answered or span.count == 1):
+        if end - time.monotonic() > TICK_SECONDS / 4 and (alone.intake.completed > answered or span.count == 1):
             alone.tick()
 
 
