@@ -32,7 +32,7 @@ check:  ## formatting, lint, types, imports, house rules and docs; changes nothi
 	@tools/owner.sh $(PYTHON) -m pytest -q tests/house tests/docs --ignore=tests/house/test_house_static_checks.py
 
 bench:  ## run the benchmarks in turn and print their tables (ARGS='name …' for some)
-	@tools/setup.sh test
+	@tools/setup.sh bench
 	@tools/bench.sh $(ARGS)
 
 update:  ## write the generated parts of README.md and docs/ anew

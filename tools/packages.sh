@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, without starting or enabling any service they bring.
 #
-# Usage: packages.sh run|dev|test
+# Usage: packages.sh run|dev|test|bench
 # As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
 # it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
 set -eu
@@ -32,13 +32,16 @@ prometheus-node-exporter    command:prometheus-node-exporter
 prometheus-process-exporter command:prometheus-process-exporter
 chromium                    command:chromium
 openvswitch-switch          command:ovs-vswitchd
+"
+benches="
 golang-go                   command:go
 "
 case $purpose in
     run) wanted="$wanted$bpf" ;;
     dev) ;;
     test) wanted="$wanted$bpf$tests" ;;
-    *) echo "packages.sh: run, dev or test, not $purpose" >&2; exit 2 ;;
+    bench) wanted="$wanted$bpf$tests$benches" ;;
+    *) echo "packages.sh: run, dev, test or bench, not $purpose" >&2; exit 2 ;;
 esac
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test       run: what the agent needs; dev: also what checks need; test: also what tests need
+# Usage: setup.sh run|dev|test|bench
+#   run: what the agent needs; dev: also what checks need; test: also what tests need; bench: also what peers need
 set -eu
 
 purpose=$1
