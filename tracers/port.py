@@ -39,7 +39,7 @@ TRACER = Tracer(
         kernel=(5, 12),
         packages={"nft": "nftables"},
     ),
-    overhead="0.3 ms of CPU a tick (3,000 ticks, time(1)); in the kernel 0.6 µs a counted packet, 0.2 µs any other packet "
+    overhead="0.3 ms of CPU a tick (3,000 ticks, time(1)); in the kernel 0.6 µs a counted packet, 0.2 µs any other "
     "(120,000 packets of 1 byte over loopback, with and without it).",
     series=8,
     picture="scalpels_port_bytes_total",
