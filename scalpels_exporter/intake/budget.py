@@ -39,35 +39,40 @@ class Fold:
     of them comes back it is counted anew, which errs upwards and never backwards.
     """
 
-    def __init__(self, most: int, gauges: bool) -> None:
+    def __init__(self, slots: Slots, gauges: bool) -> None:
         self.members: dict[LabelValues, Value] = {}
-        self.printed: set[LabelValues] = set()
-        self._most = most
+        self.now: dict[LabelValues, Value] = {}  # of the snapshot being built
+        self._slots = slots
         self._gauges = gauges
         self._spent: Value | None = None
 
     def has_room(self) -> bool:
-        return len(self.members) < 2 * self._most
+        return len(self.members) + len(self.now) < 2 * self._slots.most
 
-    def put(self, key: LabelValues, value: Value) -> None:
-        self.members[key] = value
-        self.printed.add(key)
+    def reopen(self, key: LabelValues) -> None:
+        """A later line of a stream will say it anew: what was said becomes the past."""
+        if key in self.now:
+            self._slots.folded += key not in self.members
+            self.members[key] = self.now.pop(key)
 
     def close(self, keep: bool) -> Value | None:
         """Ends a snapshot; None when nothing is folded. With `keep`, members not printed again are still present."""
-        if not keep and (self._gauges or len(self.members) > self._most):
-            vanished = [key for key in self.members if key not in self.printed]
-            lost = [self.members.pop(key) for key in vanished]
+        self._slots.folded += len(self.now.keys() - self.members.keys())
+        if not keep and (self._gauges or len(self.members) > self._slots.most):
+            lost = [self.members.pop(key) for key in self.members.keys() - self.now.keys()]
             if not self._gauges:
                 self._spent = sum_values(lost if self._spent is None else [self._spent, *lost])
-        if not keep:
-            self.printed.clear()
+        self.members.update(self.now)
+        self.now = {}
         present = self.members.values()
         return sum_values(present if self._spent is None else [self._spent, *present])
 
+    def abandon(self) -> None:
+        self.now = {}
+
     def clear(self) -> None:
-        self.members.clear()
-        self.printed.clear()
+        self.now = {}
+        self.members = {}
         self._spent = None
 
 

@@ -57,7 +57,7 @@ class Check(ABC):
         self.now: dict[LabelValues, Value] = {}
         self._slots = slots
         self._rejections = rejections
-        self._fold = Fold(slots.most, metric.kind == "gauge")
+        self._fold = Fold(slots, metric.kind == "gauge")
         self._other = (OTHER,) * len(metric.labels)
 
     def put(self, key: LabelValues, value: Value) -> None:
@@ -81,7 +81,7 @@ class Check(ABC):
         earlier = self.now.pop(key, None)
         if earlier is not None:
             self.before[key] = earlier
-        self._fold.printed.discard(key)
+        self._fold.reopen(key)
         self.put(key, value)
 
     def close(self, keep: bool = False) -> Mapping[LabelValues, Value]:
@@ -101,7 +101,7 @@ class Check(ABC):
     def abandon(self) -> None:
         """Drops the snapshot being built."""
         self.now = {}
-        self._fold.printed.clear()
+        self._fold.abandon()
 
     def restarted(self) -> None:
         """A new worker counts from zero: nothing of the old one is a measure for it."""
@@ -114,23 +114,22 @@ class Check(ABC):
         return len(self.before)
 
     def empty(self) -> bool:
-        return not self.now and not self._fold.printed
+        return not self.now and not self._fold.now
 
     def _put_new(self, key: LabelValues, value: Value) -> None:
         if not labels_are_sound(self.metric, key, self._rejections):
             return
         fold = self._fold
         last = fold.members.get(key)
-        if key in fold.printed:
+        if key in fold.now:
             self._rejections.add(Reason.DUPLICATE_SERIES, f"{self.metric.name} has this series already", key)
         elif not self._sound(key, value, last):
             if last is not None and self.metric.kind != "gauge":
-                fold.put(key, last)
+                fold.now[key] = last
         elif last is None and (not key or self._slots.take()):
             self.now[key] = value
         elif last is not None or fold.has_room():
-            self._slots.folded += last is None
-            fold.put(key, value)
+            fold.now[key] = value
         else:
             self._rejections.add(Reason.SNAPSHOT_TOO_LARGE, f"{self.metric.name}: too many label sets", key)
 

@@ -82,11 +82,8 @@ class SamplesReader:
                 self._rejections.add(Reason.WRONG_LABELS, "label values are a list of texts", item)
                 continue
             if value.__class__ is dict:
-                counts = counts_of(value, booleans)
-                if counts is None:
-                    self._rejections.add(Reason.BAD_HISTOGRAM, "sum and whole counts are due", item)
-                    continue
-                value = counts
+                # What is no histogram is handed on as it is, to be refused with its series' past in view.
+                value = counts_of(value, booleans) or value
             check.put(tuple(labels), value)
         return good, ended
 
