@@ -40,9 +40,9 @@ def _head(span: Span, screen: Screen) -> None:
     series = span.last.series if span.last else 0
     snapshots = "1 snapshot" if span.count == 1 else f"{span.count} snapshots"
     screen.line(
-        Text(span.tracer.name, "bold").append(
-            f": {count(series)} series, {snapshots}, {quantity(span.seconds, 'seconds')}"
-        )
+        Text()
+        .append(span.tracer.name, "bold")
+        .append(f": {count(series)} series, {snapshots}, {quantity(span.seconds, 'seconds')}")
     )
 
 
@@ -67,7 +67,7 @@ def _singles(seen: Sequence[Seen], seconds: float) -> Table:
 
 def _metric(one: Seen, seconds: float, screen: Screen, top: int) -> None:
     metric, rows = one.metric, one.rows[:top]
-    screen.line(Text(metric.name, "bold").append(f"  {metric.kind} · {clean(metric.help)}", "dim"))
+    screen.line(Text().append(metric.name, "bold").append(f"  {metric.kind} · {clean(metric.help)}", "dim"))
     columns, cells = _SHAPES[metric.kind]
     table = Table([*(Column(label, elastic=True) for label in metric.labels), *columns], indent=2)
     for row in rows:
@@ -97,7 +97,7 @@ def _gain(row: Row, one: Seen, seconds: float) -> list[Text | str]:
     return [
         quantity(row.change, unit),
         _rate(row.change, seconds, unit),
-        Text(bar(row.change / greatest.change, RATE_BAR), "blue"),
+        Text(bar(row.change / greatest.change, RATE_BAR), "blue") if len(one.rows) > 1 else "",
     ]
 
 

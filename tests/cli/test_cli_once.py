@@ -202,6 +202,17 @@ def test_whatever_it_started_is_gone_when_it_ends(config: Config, begin: Begin, 
         assert err == f"scalpels once: ended by {signal.Signals(number).name}\n"
 
 
+def test_ctrl_c_while_it_waits_for_a_first_snapshot_is_130(config: Config, begin: Begin, until: Until) -> None:
+    file = config("  silent: {command: [sleep, '86399']}\n")
+    process = begin("once", "silent", "--config.file", file, "--wait", "60s")
+    until(lambda: len(processes_of(process.pid)) == 4, 20, "spawner, worker and command")
+    family = processes_of(process.pid)[1:]
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+    assert [pid for pid in family if lives(pid)] == []
+
+
 def test_whatever_it_started_is_gone_after_it_was_killed(config: Config, begin: Begin, until: Until) -> None:
     process = begin("once", "family", "--config.file", config(FAMILY), "--for", "60s")
     family = family_of(process, until)
