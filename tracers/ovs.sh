@@ -28,16 +28,17 @@ ports() { # of a bridge; a bridge that was removed meanwhile has said so on stde
 # Names that are no plain words come quoted and escaped as JSON has it.
 samples() {
     awk '
-    function give(metric, field) {
-        if (match(figures, "[ ,]" field "=[0-9]+"))
-            printf "[\"scalpels_ovs_%s_total\",[\"%s\",%s],%s]\n", metric, bridge, port,
-                substr(figures, RSTART + length(field) + 2, RLENGTH - length(field) - 2)
+    BEGIN {
+        called["pkts"] = "packets"
+        called["bytes"] = "bytes"
+        called["drop"] = "drops"
+        called["errs"] = "errors"
     }
-    function all(direction) {
-        give(direction "_packets", "pkts")
-        give(direction "_bytes", "bytes")
-        give(direction "_errors", "errs")
-        give(direction "_drops", "drop")
+    function give(direction, figures,   count, word, n) {
+        count = split(figures, word, /[ ,=]+/)
+        for (n = 1; n < count; n++)
+            if (word[n] in called && word[n + 1] ~ /^[0-9]+$/)
+                printf "[\"scalpels_ovs_%s_%s_total\",[\"%s\",%s],%s]\n", direction, called[word[n]], bridge, port, word[n + 1]
     }
     /^bridge / {
         bridge = substr($0, 8)
@@ -45,15 +46,14 @@ samples() {
     }
     /^ +port .*: rx pkts=/ {
         match($0, /: rx pkts=/)
+        figures = substr($0, RSTART + 4)
         port = substr($0, 1, RSTART - 1)
         sub(/^ +port +/, "", port)
         if (port !~ /^"/) port = "\"" port "\""
-        figures = substr($0, RSTART + 4)
-        all("receive")
+        give("receive", figures)
     }
     /^ +tx pkts=/ {
-        figures = $0
-        all("transmit")
+        give("transmit", $0)
     }
     END { print "{\"end\": true}" }
     '

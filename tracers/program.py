@@ -101,7 +101,7 @@ TRACER = Tracer(
     # DAC_READ_SEARCH, on kernels before 6.2 alone (`count_fds`). stat and status need neither.
     needs=Needs(capabilities=("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")),
     default=True,
-    overhead="",
+    overhead="26 ms of CPU a tick for 413 processes, a sixth of process-exporter's (benchmarks/program.py).",
     picture="scalpels_program_cpu_seconds_total",
 )
 
