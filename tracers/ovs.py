@@ -32,7 +32,7 @@ TRACER = Tracer(
         commands=("ovs-vsctl", "ovs-ofctl", "awk"),
         packages={"ovs-vsctl": "openvswitch-switch", "ovs-ofctl": "openvswitch-common", "awk": "mawk"},
     ),
-    overhead="35 ms of CPU a tick for 3 bridges, 41 ms with 200 more ports (50 ticks, time(1)); 4 ms of ovs-vswitchd's.",
+    overhead="35 ms of CPU a tick for 3 bridges, 41 ms with 200 more ports (50 ticks, time(1)).",
     series=8000,
     picture="scalpels_ovs_receive_bytes_total",
 )

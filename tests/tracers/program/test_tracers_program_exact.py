@@ -267,3 +267,24 @@ def test_an_exec_makes_another_program_of_a_process_and_keeps_both_counters(tree
     assert [a + b for a, b in zip(before, another, strict=True)] == tree.by_hand()
     assert tree.census.programs["tree"].processes == 0
     assert tree.census.programs["another"].processes == 1
+
+
+def test_memory_descriptors_threads_and_processes_agree_with_proc_by_hand(tree: Tree) -> None:
+    tree.tell("hold", n=3, ms=20)
+    tree.tell("threads", n=4, naps=1)
+    tree.tick()
+    program, pids = tree.census.programs["tree"], tree.pids()
+
+    def kibibytes(file: str, key: str) -> int:
+        return sum(
+            int(line.split()[1]) * 1024
+            for pid in pids
+            for line in Path(f"/proc/{pid}/{file}").read_text().splitlines()
+            if line.startswith(f"{key}:")
+        )
+
+    assert (program.processes, program.threads) == (4, 8)
+    assert program.fds == sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+    assert program.resident == pytest.approx(kibibytes("status", "VmRSS"), rel=0.01)
+    # Python's pages are shared with whatever else runs it at the moment.
+    assert program.pss == pytest.approx(kibibytes("smaps_rollup", "Pss"), rel=0.1)
