@@ -18,7 +18,7 @@ def series_of(text: str) -> tuple[str, dict[str, str]] | None:
     if found is None:
         return None
     labels: dict[str, str] = {}
-    inner = found[2] or ""
+    inner = (found[2] or "").strip(" \t")
     at = 0
     while at < len(inner):
         label = LABEL.match(inner, at)
