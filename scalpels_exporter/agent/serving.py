@@ -27,7 +27,6 @@ from scalpels_exporter.supervise.ticks import Ticker
 from scalpels_exporter.supervise.wants import Override
 from scalpels_exporter.web.served import Body, Outcome
 
-LONGEST_LEASE_SECONDS = 30 * 86400.0
 REASON_CHARACTERS = 200
 THREAD_BYTES = 1 << 20  # what is larger is compressed beside the loop
 
@@ -100,9 +99,6 @@ class Serving:
         tracked = self._supervisor.tracked.get(tracer)
         if tracked is None:
             return self._said("start", tracer, who, reason, _unknown(tracer))
-        if lease_seconds is not None and not 0 < lease_seconds <= LONGEST_LEASE_SECONDS:
-            longest = render_duration(LONGEST_LEASE_SECONDS)
-            return self._said("start", tracer, who, reason, Outcome(False, f"a lease is at most {longest}", "refused"))
         until = time.time() + lease_seconds if lease_seconds is not None else None
         self._supervisor.wants.say(tracer, Override(True, until, reason[:REASON_CHARACTERS], who))
         tracked.life.forgive(time.monotonic())

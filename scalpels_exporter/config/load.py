@@ -33,7 +33,7 @@ def load(
     of the shipped stems, `trust` says who may write users' folders. Raises Mistakes with all that is wrong; a file
     that cannot be read or is no YAML is one mistake.
     """
-    if path is None and default.exists():
+    if path is None and _exists(default):
         path = default
     mistakes: list[Mistake] = []
     shelf = builtin_shelf(builtin)
@@ -56,6 +56,13 @@ def load(
         once = dict.fromkeys(mistakes)
         raise Mistakes(sorted(once, key=lambda mistake: (mistake.file != str(path), mistake.file, mistake.line)))
     return Settings(tracers, (*programs, *KNOWN), budgets, source="" if path is None else str(path))
+
+
+def _exists(default: Path) -> bool:
+    try:
+        return default.exists()
+    except OSError as error:  # a folder that may not be entered: to go on without what stands in it would be a guess
+        raise Mistakes([Mistake(str(default), 0, "", f"cannot be looked for: {error.strerror}")]) from None
 
 
 def _budgets(section: Value) -> Budgets:

@@ -11,6 +11,8 @@ from scalpels_exporter.supervise.status import State
 from scalpels_exporter.supervise.tracked import Tracked
 from scalpels_exporter.supervise.usage import usage
 
+MEMORY_LIMIT_BYTES = 512 << 20  # resident, of a worker and what it started
+
 
 def measure(every: Iterable[Tracked]) -> None:
     """Reads /proc for each that lives."""

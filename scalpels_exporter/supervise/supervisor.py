@@ -13,9 +13,11 @@ from collections.abc import Callable
 from scalpels_exporter import log
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.intake.intake import Intake
+from scalpels_exporter.intake.snapshot import Snapshot
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
-from scalpels_exporter.supervise.costs import measure, over_budget
+from scalpels_exporter.supervise.costs import MEMORY_LIMIT_BYTES, measure, over_budget
+from scalpels_exporter.supervise.endings import ending
 from scalpels_exporter.supervise.life import Step, next_moment, next_step
 from scalpels_exporter.supervise.overhead import SHED_SECONDS, THIN_SECONDS
 from scalpels_exporter.supervise.pipes import Pipes
@@ -24,15 +26,9 @@ from scalpels_exporter.supervise.tracked import Tracked
 from scalpels_exporter.supervise.usage import Usage
 from scalpels_exporter.supervise.wants import Wants
 
-MEMORY_LIMIT_BYTES = 512 << 20  # resident, of a worker and what it started
 BEAT_SECONDS = 5.0  # between looks at what workers cost
 
 _log = log.get("supervise")
-_WORDS = {
-    "hung": "did not answer",
-    "memory": f"took more than {MEMORY_LIMIT_BYTES >> 20} MiB of memory",
-    "shed": "used more CPU than its share of budgets.overhead; a start or a reload tries it again",
-}
 _LEVELS = {"E!": 40, "W!": 30, "I!": 20, "D!": 10}
 
 
@@ -127,7 +123,7 @@ class Supervisor:
         """A worker that prints when it likes is up once it has lived for a while: a log may be silent for hours."""
         if time.monotonic() - tracked.life.since >= BEAT_SECONDS:
             tracked.life.good_snapshot(time.monotonic())
-            self._changed(tracked, "has printed nothing yet")
+            self._changed(tracked, "nothing that could be taken was printed yet")
 
     def _carry_out(self, tracked: Tracked, step: Step | None) -> None:
         match step:
@@ -195,22 +191,14 @@ class Supervisor:
             return
         if tracked.pipes:
             tracked.pipes.drain()
+            self._take(tracked, tracked.intake.finish())  # what it printed last may lack its newline
         self._close_pipes(tracked)
         reason = tracked.life.ended(code, time.monotonic())
         tracked.exits[reason] += 1
-        how = f"ended by signal {-code}" if code < 0 else f"ended with exit status {code}"
-        words = f"{how}: {tracked.last_words}" if tracked.last_words else how
-        if reason == "unsupported":
-            words = tracked.last_words or "the worker says that this host cannot run it"
-        elif reason in _WORDS:
-            words = _WORDS[reason]
-        elif reason == "exit" and code == 0 and not tracked.ticked:
-            words += "; a command that prints once and ends wants mode: rerun"
-        elif reason == "stopped":
-            words = self.wants.why(name, tracked.chosen.enabled)
+        words = ending(reason, code, tracked.last_words, streams=not tracked.ticked)
         if not tracked.serves:
             self._store.drop(name)
-        self._changed(tracked, words)
+        self._changed(tracked, words or self.wants.why(name, tracked.chosen.enabled))
         self.step()
 
     def refused(self, text: str) -> None:
@@ -237,18 +225,21 @@ class Supervisor:
         if tracked is None or tracked.run != run:
             return
         before = tracked.intake.completed
-        snapshot = tracked.intake.feed(chunk)
-        for complaint in tracked.intake.complaints():
-            _log.warning("refused from a worker", extra={"fields": {"tracer": name, "what": complaint}})
-        if snapshot is not None and tracked.life.state is not State.STOPPING:
-            self._store.put(snapshot)
-            tracked.snapshot_at = snapshot.taken
-            if tracked.life.state is State.STARTING:
-                tracked.life.good_snapshot(time.monotonic())
-                self._changed(tracked, self.wants.why(name, tracked.chosen.enabled))
+        self._take(tracked, tracked.intake.feed(chunk))
         if tracked.intake.completed > before:
             tracked.owes_since, tracked.late = None, False
             self._settle(tracked)
+
+    def _take(self, tracked: Tracked, snapshot: Snapshot | None) -> None:
+        for complaint in tracked.intake.complaints():
+            _log.warning("refused from a worker", extra={"fields": {"tracer": tracked.name, "what": complaint}})
+        if snapshot is None or tracked.life.state is State.STOPPING:
+            return
+        self._store.put(snapshot)
+        tracked.snapshot_at = snapshot.taken
+        if tracked.life.state is State.STARTING:
+            tracked.life.good_snapshot(time.monotonic())
+            self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))
 
     def _settle(self, tracked: Tracked) -> None:
         """A round of ticks that waits for this worker need not wait any longer."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_LEASE_SECONDS = 7 * 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Override:

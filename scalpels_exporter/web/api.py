@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from scalpels_exporter.config.durations import parse as parse_duration
+from scalpels_exporter.supervise.wants import LONGEST_LEASE_SECONDS
 from scalpels_exporter.web.control import Verdict
 from scalpels_exporter.web.message import JSON, Answer
 from scalpels_exporter.web.served import Outcome, Served
 
-LEASE_MOST_SECONDS = 7 * 86400.0
 REASON_CHARACTERS = 200
 NO_STORE = (("Cache-Control", "no-store"),)
 STATUS_OF_PROBLEM = {"unknown_tracer": 404, "refused": 409}
@@ -93,7 +93,7 @@ def _lease(given: object) -> float | None:
             raise ValueError("expected a duration such as 10m, or seconds")
     except ValueError as problem:
         raise BadBody(f"for: {problem}") from None
-    if not 0 < seconds <= LEASE_MOST_SECONDS:
+    if not 0 < seconds <= LONGEST_LEASE_SECONDS:
         raise BadBody("for: expected more than 0 and at most 7 days")
     return seconds
 
