@@ -247,10 +247,12 @@ def test_threads_beyond_a_ticks_share_take_turns_and_none_is_forgotten(tree: Tre
     tree.until(tree.asleep)
     tree.census.tick(time.monotonic(), threads=8)
     assert tree.census.programs["tree"].switches[0] < tree.switches_by_hand()[0]
-    crowds = 1 + sum(p.threads // 8 + 1 for p in tree.census.known.values() if p.threads > 1)
-    for _ in range(crowds):
+
+    def all_had_their_turn() -> bool:
         tree.census.tick(time.monotonic(), threads=8)
-    assert list(tree.census.programs["tree"].switches) == tree.switches_by_hand()
+        return list(tree.census.programs["tree"].switches) == tree.switches_by_hand()
+
+    tree.until(all_had_their_turn, what="every thread is counted")
 
 
 def test_an_exec_makes_another_program_of_a_process_and_keeps_both_counters(tree: Tree) -> None:
