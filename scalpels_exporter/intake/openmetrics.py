@@ -62,26 +62,25 @@ class OpenMetricsReader:
         """Takes whole lines; gives the last snapshot that they completed and that is good."""
         good: Snapshot | None = None
         ledger = self._ledger
-        for raw in block.split(b"\n")[:-1]:
+        for line in block.split(b"\n")[:-1]:
+            raw = line.removesuffix(SEPARATOR)
             if raw.startswith(b"#"):
                 if raw.rstrip() == b"# EOF":
                     self._marked = True
                     good = self._end() or good
                 elif raw.startswith(b"# TYPE "):
                     self._type(raw)
-            elif raw == SEPARATOR:
-                # A command that is run afresh for each tick need not print the end: its own end is one.
-                good = (None if self._marked else self._end()) or good
-                self._marked = False
             elif raw.strip() and ledger.admit(len(raw) + 1, 1, self._lines_of_a_series):
                 self._sample(raw)
+            if len(raw) < len(line):
+                good = self.finish() or good
         return good
 
     def finish(self) -> Snapshot | None:
-        if self._ledger.begun:
-            self._ledger.give_up()
-        self.restarted()
-        return None
+        # A command that is run afresh for each tick need not print the end: its own end is one.
+        good = None if self._marked else self._end()
+        self._marked = False
+        return good
 
     def restarted(self) -> None:
         self._drop()

@@ -8,7 +8,7 @@ from scalpels_exporter.intake.ledger import Ledger
 from scalpels_exporter.intake.rejection import Reason
 from scalpels_exporter.intake.snapshot import Snapshot
 
-SEPARATOR = "\x1e"  # ASCII record separator, alone in a line: the output of one run ends here
+SEPARATOR = "\x1e"  # ASCII record separator at the end of a line: the output of one run ends here
 
 
 class Parser(Protocol):
@@ -43,14 +43,17 @@ class RecordReader:
         good: Snapshot | None = None
         ledger, parser = self._ledger, self._parser
         for text in self._decode(block):
-            if text == SEPARATOR:
+            ends = text.endswith(SEPARATOR)
+            if ends:
                 ledger.updates = self._tables = False
+                text = text[:-1]  # a run may have printed its last line without a newline
+            if text or not ends:
+                if not ledger.updates:
+                    ledger.admit(len(text) + 1, 1)
+                if parser.line(text) and self._tables:
+                    good = ledger.close() or good
+            if ends:
                 good = self.finish() or good
-                continue
-            if not ledger.updates:
-                ledger.admit(len(text) + 1, 1)
-            if parser.line(text) and self._tables:
-                good = ledger.close() or good
         if ledger.updates:
             good = ledger.publish() or good
         return good

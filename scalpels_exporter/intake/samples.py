@@ -18,6 +18,7 @@ from scalpels_exporter.intake.rejection import Reason
 from scalpels_exporter.intake.snapshot import Snapshot
 
 LOST_REASONS = 32
+SEPARATOR = b"\x1e"
 
 
 class SamplesReader:
@@ -74,6 +75,11 @@ class SamplesReader:
             except (TypeError, ValueError, KeyError):
                 if item.__class__ is dict:
                     good = self._end(item) or good
+                    ended = position
+                elif item == SEPARATOR:
+                    # A run ended: without the end object before it, what it printed is no snapshot.
+                    if position - 1 > ended or self._ledger.begun:
+                        self._ledger.give_up()
                     ended = position
                 elif item is not None:
                     self._refuse(item)

@@ -174,3 +174,13 @@ def test_a_snapshot_too_large_is_refused_and_the_next_is_good(build) -> None:
     assert intake.feed((flood + "# EOF\n").encode()) is None
     assert set(intake.rejected) == {"snapshot_too_large"}
     assert intake.feed(b"scalpels_try_runs_total 1\n# EOF\n").families[RUNS] == {(): 1}
+
+
+def test_in_a_rerun_the_separator_ends_a_page_that_does_not_end_itself(build) -> None:
+    intake = build(form=OpenMetrics(), mode="rerun")
+    assert intake.feed(b"scalpels_try_runs_total 1\x1e\n").families[RUNS] == {(): 1}
+    assert intake.feed(b"scalpels_try_runs_total 2\n# EOF\n\x1e\n").families[RUNS] == {(): 2}
+    assert intake.completed == 2
+    assert intake.feed(b"scalpels_try_runs_total 3\n# EOF\x1e\n").families[RUNS] == {(): 3}
+    assert intake.feed(b"\x1e\n").families[RUNS] == {}, "a run that printed nothing answers its tick, too"
+    assert (intake.completed, intake.rejected) == (4, {})

@@ -261,3 +261,10 @@ def test_a_run_that_is_too_large_is_refused_and_the_next_is_good(build, form, li
     assert intake.completed == 1
     assert set(intake.rejected) == {"snapshot_too_large"}
     assert intake.feed(line.format("a").encode() + b"\x1e\n").families[LEVEL] == {("ka",): 1}
+
+
+def test_a_run_whose_last_line_has_no_newline_loses_nothing(build) -> None:
+    intake = build(form=Lines(PAIR), mode="rerun", metrics=ONE_LABEL[:1])
+    assert intake.feed(b"a 1\nb 2\x1e\n").families[TOTAL] == {("a",): 1, ("b",): 2}
+    form = Columns(bindings=(Binding(LEVEL, value="V", labels={"n": "N"}),))
+    assert build(form=form, mode="rerun", metrics=(GAUGE,)).feed(b"N V\na 1\x1e\n").families[LEVEL] == {("a",): 1}

@@ -257,3 +257,13 @@ def test_the_cycle_collector_is_left_as_it_was(build, wire) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_the_separator_after_an_end_says_nothing_new_and_without_one_gives_the_run_up(build, wire) -> None:
+    intake = build(mode="rerun")
+    assert intake.feed(wire(GOOD) + b"\x1e\n").families[BYTES] == {("a", "read"): 1}
+    assert (intake.completed, intake.rejected) == (1, {})
+    for run in ([wire(GOOD, end=False) + b"\x1e\n"], [wire(GOOD, end=False), b"\x1e\n"]):
+        assert [intake.feed(chunk) for chunk in run] == [None] * len(run)
+    assert (intake.completed, intake.rejected) == (3, {"unfinished_snapshot": 2})
+    assert intake.feed(wire(GOOD) + b"\x1e\n").families[BYTES] == {("a", "read"): 1}
