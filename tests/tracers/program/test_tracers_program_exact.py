@@ -263,7 +263,7 @@ def test_an_exec_makes_another_program_of_a_process_and_keeps_both_counters(tree
     tree.command("execute")
     tree.until(lambda: b"another" in Path(f"/proc/{tree.root.pid}/cmdline").read_bytes())
     tree.tell("short", n=1, ms=50)
-    tree.run_tick()
+    tree.tick()
     another = tree.census.programs["another"].sums
     assert tree.counted() == before
     assert [a + b for a, b in zip(before, another, strict=True)] == tree.by_hand()
