@@ -92,7 +92,7 @@ TRACER = Tracer(
         Parameter(
             "from_birth",
             "switch",
-            True,
+            False,
             "Processes that ran before the tracer count with all they did since their birth. Off: they begin at 0, so "
             "that a restart of the agent makes no step in rate().",
         ),

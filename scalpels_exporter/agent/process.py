@@ -14,7 +14,7 @@ from scalpels_exporter.agent.options import Options, Parts
 from scalpels_exporter.config.load import load
 from scalpels_exporter.spawn import child, privileges, spawner
 from scalpels_exporter.spawn.confine import confine
-from scalpels_exporter.web import webconfig, webfiles
+from scalpels_exporter.web import pages, webconfig, webfiles
 
 RUN_FOLDER = "/run/scalpels"
 SOCKET_NAME = "agent.sock"
@@ -33,6 +33,7 @@ def run(options: Options) -> int:
     # the package may lie where root alone can read.
     from scalpels_exporter.agent.main import serve
 
+    pages.contents()
     privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
     privileges.hide_memory()
     privileges.call_itself("scalpels-agent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from scalpels_exporter.web.message import Answer
@@ -20,21 +21,28 @@ POLICY = (
 HEADERS = (("Cache-Control", "no-cache"), ("Content-Security-Policy", POLICY), ("Referrer-Policy", "same-origin"))
 
 
+@cache
+def contents() -> dict[str, bytes]:
+    """File name → content. Read once: the agent does it before it drops root, who alone may be able to."""
+    entries = files("scalpels_exporter.web").joinpath("page").iterdir()
+    return {file.name: file.read_bytes() for file in entries if _suffix(file.name) in TYPES}
+
+
 def load(metrics_path: str) -> dict[str, Answer]:
     """Path → answer, for `/` and everything that it links to under /page/."""
     answers = {}
-    for file in sorted(files("scalpels_exporter.web").joinpath("page").iterdir(), key=lambda entry: entry.name):
-        suffix = "." + file.name.rpartition(".")[2]
-        if suffix not in TYPES:
-            continue
-        content = file.read_bytes()
-        path = f"/page/{file.name}"
-        if file.name == "index.html":
+    for name, content in sorted(contents().items()):
+        path = f"/page/{name}"
+        if name == "index.html":
             path = "/"
             # Relative, as every link of the page, so that it works behind a proxy's prefix.
             content = content.replace(b"{{metrics}}", _escaped(metrics_path.lstrip("/")).encode())
-        answers[path] = Answer(200, (content,), TYPES[suffix], HEADERS)
+        answers[path] = Answer(200, (content,), TYPES[_suffix(name)], HEADERS)
     return answers
+
+
+def _suffix(name: str) -> str:
+    return "." + name.rpartition(".")[2]
 
 
 def _escaped(path: str) -> str:

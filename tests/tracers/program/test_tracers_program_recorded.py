@@ -50,7 +50,7 @@ def test_two_moments_of_a_recorded_proc_give_the_expected_samples(
     program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "HERTZ", 100)
-    proc, context = recorded(tmp_path, program)
+    proc, context = recorded(tmp_path, program, from_birth=True)
     snapshots = program.snapshots(context)
     lines = []
     for moment in ("first", "second"):
