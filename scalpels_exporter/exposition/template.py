@@ -6,8 +6,10 @@ Templates of series that vanish are forgotten with them. The lines are the same 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from operator import truediv
 from typing import cast
 
 from scalpels_exporter.declare import Counts, Exponential, Histogram, Metric, Number
@@ -16,22 +18,29 @@ from scalpels_exporter.exposition.numerals import (
     bound_numeral,
     count_numeral,
     escape_label,
-    float_numeral,
     numeral,
 )
 from scalpels_exporter.intake.snapshot import Family, LabelValues
 
+EXACT_BELOW = 10**15  # a quotient of so many digits is written with just these digits
+
 
 class Series:
-    """One series' templates, and its place in the family as the worker prints it."""
+    """One series' templates, and its place in the family as the worker prints it.
 
-    __slots__ = ("key", "place", "template", "wide")
+    `wide` is the template of a histogram with large counts: `powers` is what they are divided by, `cuts` where the
+    magnitudes change. All three are of the last time, since magnitudes seldom change.
+    """
 
-    def __init__(self, key: LabelValues, place: int, template: bytes, wide: bytes = b"") -> None:
+    __slots__ = ("cuts", "key", "place", "powers", "template", "wide")
+
+    def __init__(self, key: LabelValues, place: int, template: bytes) -> None:
         self.key = key
         self.place = place
         self.template = template
-        self.wide = wide
+        self.cuts: list[int] = []
+        self.powers: list[int] = []
+        self.wide = b""
 
 
 class Shelf:
@@ -47,12 +56,15 @@ class Shelf:
         if printed != self._printed:
             known = {series.key: series for series in self._series}
             places = {key: place for place, key in enumerate(printed)}
-            self._series = [self._place(known.get(key), key, places[key]) for key in sorted(printed)]
+            self._series = [self._placed(known.get(key), key, places[key]) for key in sorted(printed)]
             self._printed = printed
         return self._series
 
-    def _place(self, known: Series | None, key: LabelValues, place: int) -> Series:
-        return Series(key, place, known.template, known.wide) if known else Series(key, place, self._write(key))
+    def _placed(self, known: Series | None, key: LabelValues, place: int) -> Series:
+        if known is None:
+            return Series(key, place, self._write(key))
+        known.place = place
+        return known
 
 
 class NumberLines:
@@ -93,7 +105,7 @@ class HistogramLines:
         base, step, size, has_sum = self._base, self._step, len(self._bounds), self._has_sum
         for series in self._shelf.series(family):
             state = states[series.place]
-            counts, amount = state.counts, state.sum
+            counts = state.counts
             running = list(accumulate(counts, initial=state.zero))
             start = base + 1 - state.first
             if start >= 0 and start + step * (size - 1) <= len(counts):
@@ -101,35 +113,56 @@ class HistogramLines:
             else:
                 cumulative = _spread(running, start, step, size)
             total = running[-1]
-            if has_sum and total < EXPONENT_FROM and amount.__class__ is float and amount < EXPONENT_FROM:
-                yield series.template % (*cumulative, total, total, amount)
+            amount = state.sum
+            figure = b"%a" % amount if amount.__class__ is float and amount < EXPONENT_FROM else numeral(amount)
+            if has_sum and total < EXPONENT_FROM:
+                yield series.template % (*cumulative, total, total, figure)
             else:
-                yield self._render_wide(series, [*cumulative, total], amount)
+                yield self._render_wide(series, [*cumulative, total], figure)
 
-    def _render_wide(self, series: Series, cumulative: Sequence[int], amount: float) -> bytes:
-        """As the template does, with numbers of any size."""
-        wide = series.wide = series.wide or self._write(series.key, "%b", "%b")
+    def _render_wide(self, series: Series, cumulative: list[int], figure: bytes) -> bytes:
+        """As the template does, with counts of any magnitude.
+
+        `1234567` is written 1.234567e+06: the shortest digits of 1234567 / 10**6, and an exponent that stands in the
+        template. That is right up to 15 digits, and except for 2e+06 and its like, whose quotient is written 2.0.
+        """
+        if self._has_sum:
+            cumulative.append(cumulative[-1])
+        if cumulative[-1] < EXACT_BELOW:
+            cuts = []
+            limit = EXPONENT_FROM
+            while limit <= cumulative[-1]:
+                cuts.append(bisect_left(cumulative, limit))
+                limit *= 10
+            if cuts != series.cuts or not series.wide:
+                exponents = [5 + n if (n := sum(cut <= at for cut in cuts)) else 0 for at in range(len(cumulative))]
+                series.cuts, series.powers = cuts, [10**exponent for exponent in exponents]
+                series.wide = self._write(series.key, [f"%ae+{e:02d}" if e else "%a" for e in exponents])
+            numbers = map(truediv, cumulative, series.powers)
+            lines = series.wide % ((*numbers, figure) if self._has_sum else tuple(numbers))
+            if b".0e+" not in lines:
+                return lines
         numerals = [count_numeral(count) for count in cumulative]
-        if not self._has_sum:
-            return wide % tuple(numerals)
-        return wide % (*numerals, numerals[-1], float_numeral(float(amount)))
+        exact = self._write(series.key, ["%b"] * len(numerals))
+        return exact % ((*numerals, figure) if self._has_sum else tuple(numerals))
 
     def _template(self, key: LabelValues) -> bytes:
-        return self._write(key, "%d.0", "%a")
+        return self._write(key, ["%d.0"] * (len(self._bounds) + 2))
 
-    def _write(self, key: LabelValues, count: str, amount: str) -> bytes:
+    def _write(self, key: LabelValues, counts: Sequence[str]) -> bytes:
+        """The lines with a place for each count, the last for the number of all observations, and one for the sum."""
         name, labels = self._metric.name, _pairs(self._metric.labels, key)
         place = sum(label < "le" for label in self._metric.labels)
         before = "".join(f"{pair}," for pair in labels[:place]).replace("%", "%%")
         after = "".join(f",{pair}" for pair in labels[place:]).replace("%", "%%")
         lines = [
             f'{name}_bucket{{{before}le="{bound}"{after}}} {count}\n'
-            for bound in (*map(bound_numeral, self._bounds), "+Inf")
+            for bound, count in zip((*map(bound_numeral, self._bounds), "+Inf"), counts, strict=False)
         ]
         if self._has_sum:
             inner = ",".join(labels).replace("%", "%%")
             braced = f"{{{inner}}}" if inner else ""
-            lines += [f"{name}_count{braced} {count}\n", f"{name}_sum{braced} {amount}\n"]
+            lines += [f"{name}_count{braced} {counts[-1]}\n", f"{name}_sum{braced} %b\n"]
         return "".join(lines).encode()
 
 

@@ -26,7 +26,9 @@ from scalpels_exporter.intake.snapshot import Snapshot, Value
 
 LABELS = st.lists(st.sampled_from(["program", "device", "la", "lf", "zone", "A"]), unique=True, max_size=3).map(tuple)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\\n"%{},= \n'), max_size=8)
-WHOLE = st.integers(0, 30) | st.integers(0, 2**60)
+WHOLE = (
+    st.integers(0, 30) | st.integers(0, 2**60) | st.integers(0, 40).map(lambda n: n * 250_000) | st.integers(0, 10**8)
+)
 NUMBERS = st.floats(allow_nan=False) | st.integers(-(2**62), 2**62)
 BUCKETS = (
     st.builds(lambda low, more: Exponential(low, low + more), st.integers(-20, 3), st.integers(0, 8))
