@@ -87,7 +87,7 @@ def _of_binding(
         used = [*binding.labels.values()] if isinstance(format, Log2) else [binding.value, *binding.labels.values()]
         for name in used:
             if name not in fields:
-                yield f'the records have no field "{name}", only {", ".join(fields) or "none"}'
+                yield f'the records have no field "{name}", {_instead(format, name, fields)}'
     if binding.counts not in COUNTS:
         yield f'counts: expected increments or totals, got "{binding.counts[:40]}"'
     if not math.isfinite(binding.scale) or binding.scale == 0:
@@ -98,3 +98,10 @@ def _of_binding(
         yield f"the format log2 fills a histogram, not a {metric.kind}"
     if isinstance(metric, Histogram) and not isinstance(format, Log2) and binding.counts == "totals":
         yield "counts: an observation of a histogram is no total"
+
+
+def _instead(format: Lines | Columns | Logfmt | Log2, name: str, fields: Sequence[str]) -> str:
+    """What there is, or what makes the field."""
+    if isinstance(format, Lines) and format.pattern and not fields:
+        return f"because the pattern has no named group: (?P<{name}>…)"
+    return f"only {', '.join(fields)}"

@@ -35,9 +35,20 @@ def choose(name: str, value: Value, known: dict[str, Found], budgets: Budgets, t
         return _configured(found, value, budgets)
     if value.is_mapping and "command" in value.section():
         return _script(name, value, budgets, trust)
-    hint = nearest(name, known) or "; a script tracer of your own needs the key command"
-    value.mistake(f"unknown tracer{hint}")
+    hint = nearest(name, known)
+    if not hint and value.is_mapping and _meant_as_script(value):
+        before = len(value.mistakes)
+        value.section(scripts.KEYS)  # notes the keys that it does not know
+        if len(value.mistakes) == before:
+            value.mistake("expected the key command, which makes a script a tracer")
+        return None
+    value.mistake(f"unknown tracer{hint or '; a script tracer of your own needs the key command'}")
     return None
+
+
+def _meant_as_script(section: Value) -> bool:
+    of_all = ("series", "default", "help")
+    return any(nearest(key, ("command",)) or (key in scripts.KEYS and key not in of_all) for key in section.section())
 
 
 def _configured(found: Found, value: Value, budgets: Budgets) -> Chosen | None:

@@ -114,7 +114,7 @@ def _buckets(value: Value | None, kind: str, format: str, scale: float) -> Expon
         value.mistake(f"a {kind} has no buckets")
     bounds: list[float] = []
     for item in value.items("upper bounds") or []:
-        bound = item.plain()
+        bound = item.figure()
         if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
             item.mistake(f"expected a finite number, got {describe(bound)}")
         elif bounds and bound <= bounds[-1]:

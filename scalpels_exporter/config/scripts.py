@@ -15,10 +15,9 @@ Whatever else is wanted is said with `metric` or `metrics`. The result passes th
 from __future__ import annotations
 
 import re
-import shlex
 
 from scalpels_exporter.bindings import binding_problems
-from scalpels_exporter.config import metrics
+from scalpels_exporter.config import metrics, shellwords
 from scalpels_exporter.config.commands import command_problem
 from scalpels_exporter.config.metrics import FORMATS, Script
 from scalpels_exporter.config.parameters import pattern_problem, shorten
@@ -43,8 +42,8 @@ from scalpels_exporter.soundness import MODES, MOST_SERIES, problems
 
 _KEYS = ("command", "format", "mode", "privileged", "metric", "metrics", "help", "series", "default")
 _OF_FORMAT = {"pattern": "lines", "header": "columns", "separator": "columns"}  # key → the format that has it
+KEYS = (*_KEYS, *_OF_FORMAT)
 _MOST_METRICS = 100
-_SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"})
 
 Bound = list[tuple[Metric, Binding]]
 
@@ -52,7 +51,7 @@ Bound = list[tuple[Metric, Binding]]
 def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Value]] | None:
     """The tracer and the keys of its section; None after a mistake, which is noted."""
     before = len(section.mistakes)
-    keys = section.section((*_KEYS, *_OF_FORMAT))
+    keys = section.section(KEYS)
     mode = (keys["mode"].text(MODES) if "mode" in keys else None) or "stream"
     privileged = bool(keys["privileged"].switch()) if "privileged" in keys else False
     argv = _command(keys["command"], privileged, trust)
@@ -111,13 +110,9 @@ def _command(value: Value, privileged: bool, trust: Trust) -> tuple[str, ...]:
         if text is None:
             return ()
         try:
-            argv = tuple(shlex.split(text))
+            argv = shellwords.split(text)
         except ValueError as exc:
-            value.mistake(f"cannot be split into words as a shell does: {str(exc).lower()}")
-            return ()
-        shell = next((word for word in argv if word in _SHELL_WORDS), "")
-        if shell:
-            value.mistake(f"no shell runs this, so {shell} is only a word; write [sh, -c, '…'] if a shell is meant")
+            value.mistake(str(exc))
             return ()
     problem = command_problem(argv, privileged, trust)
     if problem:

@@ -7,6 +7,7 @@ the file finds all that is wrong. What the keys mean is the sections' business.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("timestamp", "value", "me
 _COLLECTION_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _LONGEST_PROBLEM = 400
 _MERGE = "tag:yaml.org,2002:merge"
+_EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # a text to YAML 1.1 unless it has point and sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +128,21 @@ class Value:
             self.mistake(f'"{shorten(self.node.value)}" is no {self.node.tag.rpartition(":")[2]}')
             return None
 
+    def figure(self) -> Any:
+        """As `plain`, but `1e-6` without quotes is the number that everyone takes it for."""
+        value = self.plain()
+        quoted = isinstance(self.node, yaml.ScalarNode) and self.node.style
+        if isinstance(value, str) and not quoted and _EXPONENT.fullmatch(value):
+            return float(value)
+        return value
+
     def described(self) -> str:
         return describe(self.plain())
 
     def accepted(self, parameter: Parameter) -> Any:
         """The value as `parameter` wants it, None after a mistake."""
         before = len(self.mistakes)
-        plain = self.plain()
+        plain = self.figure() if parameter.kind == "number" else self.plain()
         if len(self.mistakes) > before:
             return None
         try:

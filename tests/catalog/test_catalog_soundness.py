@@ -248,8 +248,8 @@ SITE = {"site": "site"}
         (PEERS, Lines(PATTERN, (Binding(PEERS.name, "n", SITE),)),
          [f'binding of {PEERS.name}: the records have no field "n", only site, value']),
         (PEERS, Lines(r"(\d+)", (Binding(PEERS.name, labels=SITE),)),
-         [f'binding of {PEERS.name}: the records have no field "value", only none',
-          f'binding of {PEERS.name}: the records have no field "site", only none']),
+         [f'binding of {PEERS.name}: the records have no field "{name}", because the pattern has no named group: '
+          f'(?P<{name}>…)' for name in ("value", "site")]),
         (PEERS, Lines("", (Binding(PEERS.name, labels=SITE),)),
          [f'binding of {PEERS.name}: the records have no field "site", only value, unit']),
         (PEERS, Lines("(", (Binding(PEERS.name, labels=SITE),)),

@@ -267,8 +267,8 @@ def test_an_unprivileged_script_must_be_within_anyones_reach(mistaken: Mistaken,
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
     assert mistaken(f"tracers: {{vpn: {{command: {script}}}}}") == [
-        "scalpels.yaml:1: tracers.vpn.command: closed/stat.sh is out of reach of the unprivileged user that runs it: "
-        "chmod o+x closed"
+        "scalpels.yaml:1: tracers.vpn.command: closed/stat.sh is out of reach of the unprivileged user that runs it, "
+        "because of closed: move it to where anyone may enter, such as /usr/local/bin, or say privileged: on"
     ]
 
 
