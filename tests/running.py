@@ -50,9 +50,10 @@ def processes_of(pid: int) -> list[int]:
     while queue:
         one = queue.pop()
         found.append(one)
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                queue += [int(word) for word in task.read_text().split()]
+        with contextlib.suppress(OSError):  # it, or one of its threads, ended in this moment
+            for task in Path(f"/proc/{one}/task").iterdir():
+                with contextlib.suppress(OSError):
+                    queue += [int(word) for word in (task / "children").read_text().split()]
     return found
 
 
