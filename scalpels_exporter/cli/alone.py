@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from scalpels_exporter.cli.examples import Examples
 from scalpels_exporter.cli.exits import Problem
+from scalpels_exporter.cli.hints import Looks
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.intake.intake import Intake
 from scalpels_exporter.intake.snapshot import Snapshot
@@ -55,6 +56,7 @@ class Alone:
         self.started = 0.0  # unix time
         self.last_words = ""  # the last error in its log
         self._say = say
+        self.looks = Looks(chosen.tracer)
         self._examples = Examples(chosen.tracer)
         self._start = (settings, config)
         self._stdin = -1
@@ -166,6 +168,7 @@ class Alone:
         if not chunk:
             self._forget(descriptor)
         self.bytes += len(chunk)
+        self.looks.at(chunk)
         snapshot = self.intake.feed(chunk) if chunk else None
         for complaint in (*self.intake.complaints(), *self._examples.among(chunk)):
             self._say("refused", complaint)

@@ -9,7 +9,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from difflib import get_close_matches
 
-from scalpels_exporter.cli import watch
+from scalpels_exporter.cli import hints, watch
 from scalpels_exporter.cli.alone import Alone
 from scalpels_exporter.cli.durations import duration
 from scalpels_exporter.cli.exits import FAILED, OK, UNSUPPORTED, USAGE, Problem
@@ -51,6 +51,7 @@ def run(args: Namespace) -> int:
         else:
             _await_one(alone, args.wait)
     remarks.finish(alone.intake.rejected)
+    remarks.hint([*alone.looks.found, *hints.of_refusals(alone.tracer, alone.intake.rejected)])
     if alone.snapshot is None:
         raise _nothing(alone, args.wait)
     if args.seconds:
@@ -102,14 +103,16 @@ def _nothing(alone: Alone, seconds: float) -> Problem:
             f"unsupported: {alone.last_words or 'the worker says that this host cannot run it'}", UNSUPPORTED
         )
     if alone.intake.rejected:
-        return Problem("nothing of what the worker printed could be taken; what was refused stands above")
+        return Problem("nothing of what the worker printed could be taken; what was refused, and why, stands above")
     if alone.exit is not None and not alone.told_to_end:
-        return Problem(f"the worker {_how(alone.exit)} before it had printed a snapshot")
+        hint = hints.of_status(alone.tracer, alone.bytes) if alone.exit > 0 else ""
+        before = f"after it had printed {size(alone.bytes)}" if hint else "before it had printed a snapshot"
+        return Problem(f"the worker {_how(alone.exit)} {before}{hint}")
     if alone.bytes:
-        return Problem(f"{size(alone.bytes)} came in {span(seconds)}, but no snapshot was finished")
-    hint = "" if alone.ticked else "; a command may keep its output back when no terminal reads it: try stdbuf -oL"
+        hint = hints.of_no_end(alone.tracer)
+        return Problem(f"{size(alone.bytes)} came in {span(seconds)}, but no snapshot was finished{hint}")
     verb = "did not answer" if alone.ticked else "printed nothing"
-    return Problem(f"the worker {verb} within {span(seconds)}{hint}")
+    return Problem(f"the worker {verb} within {span(seconds)}{hints.of_silence(alone.tracer)}")
 
 
 def _status(alone: Alone) -> int:

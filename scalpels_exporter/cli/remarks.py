@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scalpels_exporter.cli.clean import clean
 
@@ -34,3 +34,8 @@ class Remarks:
         if any(times > 1 for times in rejected.values()):
             every = ", ".join(f"{reason} {times:,}" for reason, times in sorted(rejected.items()))
             print(f"refused in all: {every}", file=sys.stderr)
+
+    def hint(self, texts: Iterable[str]) -> None:
+        """Each once."""
+        for text in dict.fromkeys(texts):
+            print(f"hint: {text}", file=sys.stderr)

@@ -96,7 +96,17 @@ def test_a_pipe_gets_plain_text_of_what_was_seen(config: Config, workers: Path) 
         ("command: [sh, -c, 'exit 3']", 1, "the worker ended with exit status 3 before it had printed a snapshot"),
         ("command: [sh, -c, 'kill -9 $$']", 1, "the worker was ended by signal 9 before it had printed a snapshot"),
         ("command: [sleep, '60']", 1, "the worker printed nothing within 500 ms; a command may keep its output back"),
-        ("{command: [sleep, '60'], mode: ticked}", 1, "the worker did not answer within 500 ms"),
+        ("{command: [sleep, '60'], mode: ticked}", 1,
+         "the worker did not answer within 500 ms; a command may keep its output back"),
+        ("{command: [sh, -c, 'read _; echo 5; sleep 60'], mode: ticked}", 1,
+         "2 B came in 500 ms, but no snapshot was finished; a line that ends in the byte 0x1e (printf"),
+        ("{command: [sh, -c, 'read _; echo a 5; sleep 60'], mode: ticked, format: columns, "
+         "metric: {name: scalpels_odd_a, value: a}}", 1,
+         "4 B came in 500 ms, but no snapshot was finished; a blank line, the next header ends one"),
+        ("{command: [sh, -c, 'echo 5; exit 1'], mode: rerun}", 1,
+         "the worker ended with exit status 1 after it had printed 2 B; what a run prints counts only if"),
+        ("{command: [sh, -c, 'exit 1'], mode: rerun}", 1,
+         "the worker ended with exit status 1 before it had printed a snapshot"),
         ("{command: [sh, -c, 'echo nonsense; sleep 60'], format: samples, metric: {name: scalpels_odd, type: gauge}}",
          1, "nothing of what the worker printed could be taken"),
         ("command: [sh, -c, 'printf 5; sleep 60']", 1, "1 B came in 500 ms, but no snapshot was finished"),
@@ -124,6 +134,32 @@ def test_lines_that_a_pattern_does_not_match_are_shown(config: Config) -> None:
         "refused: unmatched_line: 'eth2 x'",
         "refused in all: unmatched_line 4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "hint"),
+    [
+        ("command: [sh, -c, 'echo 1 2 3; sleep 60']", "a line has several numbers with the same word, or none, behind"),
+        ("command: [echo, '1 a 2 a'], mode: rerun", "a line has several numbers with the same word, or none, behind"),
+        ("command: [printf, '\\033[32m12\\033[0m\\n'], mode: rerun", "it prints colours, which are read as text"),
+        ("command: [printf, 'A B on\\n1 2\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_a, value: A}",
+         "in a header each word is a column; where one column has two words, change it"),
+        ("command: [printf, 'A B\\n1 2%%\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_b, value: B}",
+         "a number is bare, as in 1234.5: let the pattern leave a unit, % or thousands separator out"),
+        ("command: [printf, 'A\\n1\\n2\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_a, value: A}",
+         "the rows of a table need labels that tell them apart"),
+        ("command: [printf, 'a=1\\na=2\\n'], mode: rerun, format: logfmt, metric: {name: scalpels_odd_a, value: a}",
+         "these records have the same labels: add a label that tells them apart"),
+    ],
+)  # fmt: skip
+def test_what_a_first_script_gets_wrong_is_answered_with_what_mends_it(config: Config, section: str, hint: str) -> None:
+    done = run("once", "odd", "--config.file", config(f"  odd: {{{section}}}\n"))
+    assert [line.startswith(f"hint: {hint}") for line in done.stderr.splitlines() if "hint: " in line] == [True]
+
+
+def test_a_good_script_is_told_nothing(config: Config) -> None:
+    done = run("once", "odd", "--config.file", config("  odd: {command: [echo, 12 pkt/s 3 byte/s 4], mode: rerun}\n"))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_undeclared_metrics_are_refused_and_named(config: Config, workers: Path) -> None:
