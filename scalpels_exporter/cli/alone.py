@@ -158,6 +158,8 @@ class Alone:
                         if descriptor not in self._read or not select.select([descriptor], [], [], 0)[0]:
                             break
                         self._read[descriptor]()
+                if self.bytes and not self.told_to_end:
+                    self._show(self.intake.finish())  # as an agent does: the last line may lack its newline
                 kind, _, number = how.partition(":")
                 self.exit = int(number) if kind == "exit" else -int(number)
             case ["refused", text]:
@@ -169,7 +171,9 @@ class Alone:
             self._forget(descriptor)
         self.bytes += len(chunk)
         self.looks.at(chunk)
-        snapshot = self.intake.feed(chunk) if chunk else None
+        self._show(self.intake.feed(chunk) if chunk else None, chunk)
+
+    def _show(self, snapshot: Snapshot | None, chunk: bytes = b"") -> None:
         for complaint in (*self.intake.complaints(), *self._examples.among(chunk)):
             self._say("refused", complaint)
         if snapshot is not None:

@@ -29,6 +29,11 @@ _ROWS = (
 )
 _RECORDS = "these records have the same labels: add a label that tells them apart, or add them up in the command"
 
+OF_STATUS = (
+    "an agent would count that as a failure, start it anew later and later, and give it up after five in a row; where "
+    "the status is a part of the answer, as of a Nagios check, write [sh, -c, 'CHECK; exit 0']"
+)
+
 
 class Looks:
     """Looks at what a worker prints, for what is taken without a complaint and yet not meant."""
@@ -101,13 +106,3 @@ def _end(format: Format, mode: str) -> str:
     if isinstance(format, Columns):
         return "a blank line, the next header"
     return _SEPARATOR if mode == "ticked" else "a newline"
-
-
-def of_status(tracer: Tracer, printed: int) -> str:
-    """Where a command of one run ended with a status other than 0, `; …`."""
-    if not printed or not isinstance(tracer.runs, Command) or tracer.runs.mode != "rerun":
-        return ""
-    return (
-        "; what a run prints counts only if it ends with 0: where the status is a part of the answer, as of a Nagios "
-        "check, write [sh, -c, 'CHECK; exit 0']"
-    )

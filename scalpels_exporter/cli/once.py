@@ -19,6 +19,7 @@ from scalpels_exporter.cli.main import LEVELS
 from scalpels_exporter.cli.remarks import Remarks
 from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Chosen, Settings
+from scalpels_exporter.declare import Command
 from scalpels_exporter.exposition.negotiate import OPENMETRICS, TEXT
 from scalpels_exporter.exposition.render import Renderer
 
@@ -105,9 +106,7 @@ def _nothing(alone: Alone, seconds: float) -> Problem:
     if alone.intake.rejected:
         return Problem("nothing of what the worker printed could be taken; what was refused, and why, stands above")
     if alone.exit is not None and not alone.told_to_end:
-        hint = hints.of_status(alone.tracer, alone.bytes) if alone.exit > 0 else ""
-        before = f"after it had printed {size(alone.bytes)}" if hint else "before it had printed a snapshot"
-        return Problem(f"the worker {_how(alone.exit)} {before}{hint}")
+        return Problem(f"the worker {_how(alone.exit)} before it had printed a snapshot")
     if alone.bytes:
         hint = hints.of_no_end(alone.tracer)
         return Problem(f"{size(alone.bytes)} came in {span(seconds)}, but no snapshot was finished{hint}")
@@ -122,6 +121,8 @@ def _status(alone: Alone) -> int:
     print(f"the worker {_how(alone.exit)}", file=sys.stderr)
     if alone.exit == 0 and not alone.ticked:
         print("an agent would start it again and again; `mode: rerun` runs it once for each scrape", file=sys.stderr)
+    if alone.exit > 0 and isinstance(alone.tracer.runs, Command) and alone.tracer.runs.mode == "rerun":
+        print(hints.OF_STATUS, file=sys.stderr)
     return OK if alone.exit == 0 else FAILED
 
 

@@ -25,7 +25,7 @@ _OPENSTACK = (
 _FOLDER = r"(?:\S*/)?"  # /usr/bin/, /var/lib/kolla/venv/bin/, nothing
 _END = r"(?=[ :]|$)"
 # An interpreter and its flags; those with a value (-X dev, -W ignore) take it along. Behind -c and -m is no script.
-_PYTHON = rf"{_FOLDER}python[0-9.]*(?: -[XW] ?\S+| -[^cmXW\s]\S*)* "
+_PYTHON = rf"{_FOLDER}(?:platform-)?python[0-9.]*(?: -[XW] ?\S+| -[^cmXW\s]\S*)* "
 _SCRIPT = rf"^(?:{_PYTHON})?{_FOLDER}"  # a program by itself, or a script run by Python
 _UWSGI = rf"^{_FOLDER}uwsgi(?:[-_]python[0-9]*|-core)? "
 _GUNICORN = (
@@ -104,12 +104,12 @@ _BINARIES = (
     _runs(
         # databases
         "mariadbd mysqld postgres redis-server redis-sentinel valkey-server memcached mongod mongos etcd influxd "
-        "clickhouse-server pgbouncer proxysql maxscale garbd cockroach "
+        "clickhouse-server valkey-sentinel mysqlrouter pgbouncer proxysql maxscale garbd cockroach "
         # brokers
-        "epmd qpidd qdrouterd mosquitto nats-server "
+        "epmd erl_child_setup inet_gethost qpidd qdrouterd mosquitto nats-server "
         # virtual machines
         "libvirtd virtqemud virtlogd virtlockd virtnetworkd virtnodedevd virtproxyd virtsecretd virtstoraged "
-        "virtnwfilterd virtinterfaced virtiofsd swtpm qemu-ga qemu-nbd "
+        "virtnwfilterd virtinterfaced virtiofsd swtpm qemu-ga qemu-nbd qemu-pr-helper "
         # networks
         "ovs-vswitchd ovsdb-server ovsdb-client ovn-northd ovn-controller ovn-controller-vtep ovn-ic dnsmasq radvd "
         "haproxy keepalived nginx apache2 httpd envoy traefik varnishd squid conntrackd named unbound pdns_server "
@@ -119,14 +119,16 @@ _BINARIES = (
         "tcmu-runner glusterd glusterfsd glusterfs minio tgtd iscsid multipathd smbd "
         # clusters
         "corosync pacemakerd pacemaker-based pacemaker-controld pacemaker-execd pacemaker-fenced pacemaker-attrd "
-        "pacemaker-schedulerd consul vault nomad "
+        "pacemaker-schedulerd pacemaker-remoted consul vault nomad "
         # Kubernetes and containers
         "kubelet kube-apiserver kube-controller-manager kube-scheduler kube-proxy kube-vip kube-state-metrics "
         "kube-rbac-proxy metrics-server coredns containerd dockerd docker-proxy crio conmon podman buildkitd flanneld "
-        "calico-node calico-kube-controllers calico-typha cilium-agent cilium-operator k3s rke2 "
+        "calico-node calico-felix calico-kube-controllers calico-typha cilium-agent cilium-operator k3s rke2 "
+        "nginx-ingress-controller kube-router csi-[a-z-]+ cephcsi "
         # the machine
         "systemd-[a-z]+ dbus-daemon dbus-broker polkitd NetworkManager chronyd ntpd rsyslogd syslog-ng cron crond "
         "agetty auditd irqbalance sshd atd exim4 snapd udisksd lldpd acpid rpcbind smartd thermald "
+        "snmpd in.tftpd dmeventd sssd gssproxy ptp4l phc2sys "
         # watching
         "prometheus alertmanager pushgateway loki promtail telegraf collectd fluent-bit filebeat metricbeat vector "
         "netdata zabbix_agentd zabbix_agent2 zabbix_server otelcol otelcol-contrib jaeger "
@@ -135,6 +137,7 @@ _BINARIES = (
     _runs("sshd-session sshd-auth", "sshd"),
     _runs(r"qemu-system-\w+ qemu-kvm kvm", "qemu"),
     _runs(r"containerd-shim(?:-\w+)*", "containerd-shim"),
+    _rule("pause", r"^/pause$"),  # holds the namespaces of a pod
     _runs("grafana grafana-server", "grafana"),
     _runs(r"(?:prometheus-)?node[-_]exporter", "node_exporter"),
     _runs(r"(?:prometheus-)?[a-z0-9_-]+[-_]exporter"),
@@ -151,7 +154,10 @@ _INTERPRETED = (
     _rule("opensearch", rf"^{_FOLDER}java .*(?:org\.opensearch\.|-Dopensearch\.path\.home=)"),
     _rule("cassandra", rf"^{_FOLDER}java .*(?:org\.apache\.cassandra\.|-Dcassandra\.logdir=)"),
     _rule(r"\1", rf"^{_FOLDER}ruby[0-9.]* {_FOLDER}(fluentd|td-agent|puppet){_END}"),
-    _rule(r"\1", rf"{_SCRIPT}(ovn-[a-z-]+-agent|patroni|ceph-crash|supervisord|salt-minion|fail2ban-server){_END}"),
+    _rule(
+        r"\1",
+        rf"{_SCRIPT}(ovn-[a-z-]+-agent|patroni|ceph-crash|supervisord|salt-minion|fail2ban-server|tuned|firewalld){_END}",
+    ),
     _rule("celery", rf"{_SCRIPT}celery{_END}|^{_PYTHON}-m celery{_END}|^\[celeryd:"),
 )
 

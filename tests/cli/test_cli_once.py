@@ -103,8 +103,6 @@ def test_a_pipe_gets_plain_text_of_what_was_seen(config: Config, workers: Path) 
         ("{command: [sh, -c, 'read _; echo a 5; sleep 60'], mode: ticked, format: columns, "
          "metric: {name: scalpels_odd_a, value: a}}", 1,
          "4 B came in 500 ms, but no snapshot was finished; a blank line, the next header ends one"),
-        ("{command: [sh, -c, 'echo 5; exit 1'], mode: rerun}", 1,
-         "the worker ended with exit status 1 after it had printed 2 B; what a run prints counts only if"),
         ("{command: [sh, -c, 'exit 1'], mode: rerun}", 1,
          "the worker ended with exit status 1 before it had printed a snapshot"),
         ("{command: [sh, -c, 'echo nonsense; sleep 60'], format: samples, metric: {name: scalpels_odd, type: gauge}}",
@@ -197,6 +195,27 @@ def test_a_command_that_prints_once_is_told_of_rerun(config: Config) -> None:
     done = run("once", "odd", "--config.file", config("  odd: {command: [echo, '42'], mode: rerun}\n"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "42.0" in done.stdout
+
+
+def test_a_check_whose_status_is_a_part_of_its_answer_is_told_what_an_agent_would_make_of_it(config: Config) -> None:
+    done = run("once", "odd", "--config.file", config("  odd: {command: [sh, -c, echo 5; exit 1], mode: rerun}\n"))
+    assert done.returncode == 1
+    assert 'scalpels_odd_value{unit=""} 5.0' in done.stdout
+    assert done.stderr.splitlines()[0] == "the worker ended with exit status 1"
+    assert "write [sh, -c, 'CHECK; exit 0']" in done.stderr.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[printf, '5 a'], format: lines",
+        "[printf, 'a b\\n5 x'], format: columns, metric: {name: scalpels_odd_a, value: a}",
+    ],
+)
+def test_what_a_worker_printed_last_is_taken_as_an_agent_takes_it(config: Config, section: str) -> None:
+    done = run("once", "odd", "--config.file", config(f"  odd: {{command: {section}}}\n"))
+    assert done.returncode == 0
+    assert " 5.0\n" in done.stdout
 
 
 def test_a_worker_that_floods_ends_in_time(config: Config, workers: Path) -> None:

@@ -60,7 +60,19 @@ OPENSTACK = {
     "neutron-rootwrap-daemon": [
         "/usr/bin/python3 /usr/bin/neutron-rootwrap-daemon /etc/neutron/rootwrap.conf ",
         "sudo neutron-rootwrap-daemon /etc/neutron/rootwrap.conf",
+        "/usr/libexec/platform-python -s /usr/bin/neutron-rootwrap-daemon /etc/neutron/rootwrap.conf",
     ],
+    "neutron-ovn-agent": [f"{VENV}/python3.12 {VENV}/neutron-ovn-agent --config-file /etc/neutron/neutron.conf"],
+    "neutron-periodic-workers": [
+        "neutron-periodic-workers: periodic worker (/opt/stack/venv/bin/python3 /opt/stack/venv/bin/neutron-periodic-"
+        "workers)"
+    ],
+    "octavia-driver-agent": ["/usr/bin/python3 /usr/bin/octavia-driver-agent", "octavia-driver-agent - stats_listener"],
+    "ceilometer-agent-notification": [
+        "ceilometer-agent-notification: NotificationService worker(0)",
+        "/usr/bin/python3 /usr/bin/ceilometer-agent-notification --config-file=/etc/ceilometer/ceilometer.conf",
+    ],
+    "nova-manage": ["/usr/bin/python3 /usr/bin/nova-manage cell_v2 discover_hosts"],
     "nova-rootwrap": [
         "sudo nova-rootwrap /etc/nova/rootwrap.conf ip link set tap0 up",
         "/usr/bin/sudo -n /usr/bin/nova-rootwrap /etc/nova/rootwrap.conf touch -c /var/lib/nova/x",
@@ -214,6 +226,8 @@ SERVERS = {
         "/usr/local/lib/erlang/erts-14.2/bin/beam.smp -W w -K true -A 128 -- -root /x -s rabbit boot -boot start_sasl",
     ],
     "epmd": ["/usr/lib/erlang/erts-13.1.5/bin/epmd -daemon", "/usr/bin/epmd"],
+    "erl_child_setup": ["erl_child_setup 65536"],
+    "inet_gethost": ["/usr/lib/erlang/erts-13.2/bin/inet_gethost 4"],
     "qpidd": ["/usr/sbin/qpidd --config /etc/qpid/qpidd.conf"],
     "kafka": [
         "/usr/lib/jvm/java-17/bin/java -Xmx1G -server -Dkafka.logs.dir=/opt/kafka/logs -cp /opt/kafka/libs/a.jar "
@@ -262,6 +276,12 @@ SERVERS = {
     "kube-controller-manager": ["kube-controller-manager --bind-address=127.0.0.1"],
     "kube-scheduler": ["kube-scheduler --bind-address=127.0.0.1"],
     "kube-proxy": ["/usr/local/bin/kube-proxy --config=/var/lib/kube-proxy/config.conf"],
+    "pause": ["/pause"],
+    "nginx-ingress-controller": ["/nginx-ingress-controller --publish-service=a/b"],
+    "calico-felix": ["/usr/bin/calico-felix"],
+    "calico-node": ["calico-node -felix"],
+    "csi-provisioner": ["/csi-provisioner --csi-address=/csi/csi.sock"],
+    "tuned": ["/usr/bin/python3 -Es /usr/sbin/tuned -l -P"],
     "coredns": ["/coredns -conf /etc/coredns/Corefile"],
     "containerd": ["/usr/bin/containerd"],
     "containerd-shim": ["/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id 0f1e -address /run/containerd.sock"],
@@ -347,6 +367,26 @@ NOT_A_SERVICE = [
     "make nginx",
     "tcpdump -i any port 5672 -w rabbitmq.pcap",
     "promtool check metrics",
+    "/usr/bin/dumb-init -- /nginx-ingress-controller",
+    "/bin/sh /var/lib/neutron/dnsmasq_wrapper dnsmasq",
+    "/bin/bash /usr/bin/mysqld_safe",
+    "/bin/sh /usr/lib/rabbitmq/bin/rabbitmq-server",
+    "sudo -u nova nova-manage cell_v2 list_cells",
+    "sudo tail -f /var/log/nova/nova-compute.log",
+    "docker run --name nova_api kolla/nova-api",
+    "crictl logs nova-api",
+    "kubectl -n openstack exec -it nova-api-0 -- bash",
+    "/usr/bin/python3 -m pytest nova/tests/unit/nova-compute",
+    "python3 -m pdb /usr/bin/nova-api",
+    "tmux new -s nova-compute",
+    "gdb -p 12 nova-compute",
+    "timeout 10 nova-manage db sync",
+    "/usr/bin/python3 /usr/bin/openstack server list",
+    "bash /usr/local/bin/neutron-cleanup.sh",
+    "man nova-compute",
+    "apt install nova-compute",
+    "dpkg -i nova-compute.deb",
+    "vi /pause",
 ]
 
 TABLE = [
