@@ -10,8 +10,10 @@ from scalpels_exporter.intake.ledger import Ledger
 from scalpels_exporter.intake.rejection import Reason
 
 # A number that stands by itself (not the 0 of eth0), and the word after it: `12.00 pkt/s 3400.00 byte/s`.
+# Without steps back (++), which on a line of a megabyte would take hours.
 EVERY_NUMBER = re.compile(
-    r"(?<![\w.])(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\d.])[ \t]*(?P<unit>[^\s\d.+-][^\s]*)?",
+    r"(?<![\w.])(?P<value>[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)(?![\d.])"
+    r"[ \t]*+(?P<unit>[^\s\d.+-][^\s]*)?",
     re.ASCII,
 )
 

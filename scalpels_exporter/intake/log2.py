@@ -15,10 +15,10 @@ from scalpels_exporter.intake.binding import bind, put_check
 from scalpels_exporter.intake.buckets import Buckets
 from scalpels_exporter.intake.ledger import Ledger
 
-BCC_HEADER = re.compile(r"^\s*\S.*?\s*: count\s+distribution\s*$")
+BCC_HEADER = re.compile(r"^\s*+\S.*: count\s++distribution\s*$")
 BCC_BUCKET = re.compile(r"^\s*(\d{1,20}) -> (\d{1,20})\s*: (\d{1,20})\s*\|")
-BCC_SECTION = re.compile(r"^(\w[\w /-]*) = (.*?)\s*$")
-BCC_TOTAL = re.compile(r"^\s*avg = \d+ .*total: (\d{1,30}) .*count: (\d{1,20})\s*$")
+BCC_SECTION = re.compile(r"^(\w[\w /-]*) = (.*)$")
+BCC_TOTAL = re.compile(r"^\s*+avg = \d++ [^:]*total: (\d{1,30}) [^:]*count: (\d{1,20})\s*$")
 BPFTRACE_HEADER = re.compile(r"^@(\w*)(?:\[(.*)\])?:\s*$")
 BPFTRACE_BUCKET = re.compile(
     r"^([\[(])(-?\d{1,20}[KMGTPE]?|\.\.\.)(?:, (-?\d{1,20}[KMGTPE]?|\.\.\.))?[\])]\s+(\d{1,20}) \|"
@@ -71,7 +71,7 @@ class Log2Parser:
         elif (header := BPFTRACE_HEADER.match(text)) is not None:
             self._open = Printed(header[2] or "")
         elif (section := BCC_SECTION.match(text)) is not None:
-            self._section = bare(section[2])
+            self._section = bare(section[2].rstrip())
             return False
         self._section = ""
         return False
