@@ -9,12 +9,36 @@ from pathlib import Path
 
 
 def children(pid: int | None = None, proc: str = "/proc") -> list[int]:
-    """The child processes of `pid`'s main thread (default: of this process); [] when it is gone."""
+    """The child processes of every thread of `pid` (default: of this process), zombies too; [] when it is gone."""
     number = os.getpid() if pid is None else pid
+    found: list[int] = []
     try:
-        return [int(word) for word in Path(f"{proc}/{number}/task/{number}/children").read_text().split()]
+        for thread in os.scandir(f"{proc}/{number}/task"):
+            with open(f"{proc}/{number}/task/{thread.name}/children", "rb") as file:  # noqa: PTH123 - at every scrape
+                found += map(int, file.read().split())
+    except FileNotFoundError:  # it is gone, or the kernel has no such file
+        return found or _children_by_parent(number, proc)
     except OSError:
+        return found
+    return found
+
+
+def _children_by_parent(parent: int, proc: str) -> list[int]:
+    """The same for a kernel without CONFIG_PROC_CHILDREN, at the price of a look at every process."""
+    if not _is_there(parent, proc):
         return []
+    return [int(x.name) for x in os.scandir(proc) if x.name.isdigit() and _parent(x.name, proc) == parent]
+
+
+def _is_there(pid: int, proc: str) -> bool:
+    return Path(proc, str(pid), "stat").exists()
+
+
+def _parent(pid: str, proc: str) -> int:
+    try:
+        return int(Path(proc, pid, "stat").read_bytes().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def end_children() -> None:

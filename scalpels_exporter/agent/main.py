@@ -41,8 +41,11 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._end: asyncio.Future[int] | None = None
-        self._reading: asyncio.Future[tuple[str, bytes]] | None = None
+        self._reading: tuple[str, asyncio.Future[tuple[str, bytes]]] | None = None  # settings or web
         self._reading_turn = asyncio.Lock()
+        self._late_web: tuple[str, bytes] | None = None  # came when nobody waited any more
+        self._hangup: asyncio.Task[None] | None = None
+        self._hung_up_again = False
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -97,8 +100,18 @@ class Agent:
             self._end.set_result(status)
 
     def _on_hangup(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._serving.reload("SIGHUP"))
-        task.add_done_callback(lambda _: None)
+        """One reload at a time, and one more for all the signals that come meanwhile."""
+        self._hung_up_again = True
+        if self._hangup is None:
+            self._hangup = asyncio.get_running_loop().create_task(self._reload_after_hangup())
+
+    async def _reload_after_hangup(self) -> None:
+        try:
+            while self._hung_up_again:
+                self._hung_up_again = False
+                await self._serving.reload("SIGHUP")
+        finally:
+            self._hangup = None
 
     # ------------------------------------------------------------------ the spawner
 
@@ -114,28 +127,39 @@ class Agent:
             case ["ended", name, run, how]:
                 kind, _, number = how.partition(":")
                 self._supervisor.ended(name, int(run), int(number) if kind == "exit" else -int(number))
-            case ["settings" | "web", result, *_]:
-                self._read_done(result, descriptors)
+            case ["unstarted", name, run, text]:
+                self._supervisor.unstarted(name, int(run), text)
+            case ["settings" | "web" as what, result, *_]:
+                self._read_done(what, result, descriptors)
             case ["refused", text]:
-                if self._reading is not None and not self._reading.done() and "reading" in text:
-                    self._reading.set_result(("refused", text.encode()))
-                self._supervisor.refused(text)
+                _log.error("refused by the spawner", extra={"fields": {"why": text}})
 
-    def _read_done(self, result: str, descriptors: list[int]) -> None:
-        content = b""
+    def _read_done(self, what: str, result: str, descriptors: list[int]) -> None:
+        content = b"another reading is under way" if result == "busy" else b""
         for descriptor in descriptors:
             with os.fdopen(descriptor, "rb") as file:
                 content = file.read()
-        if self._reading is not None and not self._reading.done():
-            self._reading.set_result((result, content))
+        if self._reading is not None and self._reading[0] == what and not self._reading[1].done():
+            self._reading[1].set_result((result, content))
+        elif result == "ok":
+            self._take_late(what, content)
 
-    async def _read(self, order: messages.Order) -> tuple[str, bytes]:
-        """(ok, pickle), (mistakes, pickle), (same, nothing), (broken, text) or (refused, text)."""
+    def _take_late(self, what: str, content: bytes) -> None:
+        """The spawner goes by what it has read, so the agent does too, though it has told that nothing was taken."""
+        _log.warning("files were read late and are in force now", extra={"fields": {"what": what}})
+        if what == "web":
+            self._late_web = ("ok", content)
+        else:
+            self._supervisor.reload(pickle.loads(content))
+
+    async def _read(self, what: str, order: messages.Order) -> tuple[str, bytes]:
+        """(ok, pickle), (mistakes, pickle), (same, nothing), (broken, text), (busy, text) or (refused, text)."""
         async with self._reading_turn:
-            self._reading = asyncio.get_running_loop().create_future()
+            done = asyncio.get_running_loop().create_future()
+            self._reading = what, done
             try:
                 self._link.send(order)
-                return await asyncio.wait_for(self._reading, READ_SECONDS)
+                return await asyncio.wait_for(done, READ_SECONDS)
             except TimeoutError:
                 return "refused", b"the files could not be read in time"
             except OSError as error:
@@ -146,7 +170,7 @@ class Agent:
     async def _reread(self) -> list[str]:
         """Puts the configuration in force; or the mistakes, one line each, and nothing has changed."""
         try:
-            settings: Settings = _unpacked(*await self._read(messages.Reload()))
+            settings: Settings = _unpacked(*await self._read("settings", messages.Reload()))
         except Mistakes as mistakes:
             return [str(mistake) for mistake in mistakes.found]
         self._supervisor.reload(settings)
@@ -154,8 +178,13 @@ class Agent:
 
     async def _fetch(self) -> WebFiles | None:
         """The web configuration's files when they changed, None when not. Raises Mistakes."""
-        result, content = await self._read(messages.ReadWeb())
-        files: WebFiles | None = None if result == "same" else _unpacked(result, content)
+        result, content = await self._read("web", messages.ReadWeb())
+        late, self._late_web = self._late_web, None
+        if result == "same":
+            if late is None:
+                return None
+            result, content = late
+        files: WebFiles = _unpacked(result, content)
         return files
 
 

@@ -7,21 +7,27 @@ listens before they are gone.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
+from scalpels_exporter import log
 from scalpels_exporter.agent.options import Options, Parts
 from scalpels_exporter.config.load import load
-from scalpels_exporter.spawn import child, privileges, spawner
+from scalpels_exporter.spawn import child, descriptors, privileges, spawner
 from scalpels_exporter.spawn.confine import confine
 from scalpels_exporter.web import pages, webconfig, webfiles
 
 RUN_FOLDER = "/run/scalpels"
 SOCKET_NAME = "agent.sock"
+SPAWNER_SECONDS = 10.0  # for the spawner to end its workers and itself, which takes it two
 
 
 def run(options: Options) -> int:
     """The exit status of the agent. Raises Mistakes before anything is started."""
+    descriptors.settle()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload that comes before there is anything to reload
     settings = load(options.config)
     if options.web_config:
         webconfig.check(webfiles.read(str(options.web_config)))
@@ -40,8 +46,18 @@ def run(options: Options) -> int:
     os.chdir("/")
     status = serve(Parts(options, settings, link, control, confine()))
     link.close()
-    os.waitpid(spawner_pid, 0)
+    _await(spawner_pid)
     return status
+
+
+def _await(spawner_pid: int) -> None:
+    """Waits for its end, a bounded time: one that somebody stopped ends its workers when it is continued or killed."""
+    deadline = time.monotonic() + SPAWNER_SECONDS
+    while os.waitpid(spawner_pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            log.get("agent").error("the spawner does not end", extra={"fields": {"pid": spawner_pid}})
+            return
+        time.sleep(0.01)
 
 
 def _control_socket(path: str, who: child.Identity | None) -> str:

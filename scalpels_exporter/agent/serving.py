@@ -16,7 +16,7 @@ from scalpels_exporter import log
 from scalpels_exporter.agent.own import Own, Reloads
 from scalpels_exporter.config.durations import render as render_duration
 from scalpels_exporter.exposition.compress import gzip_pieces
-from scalpels_exporter.exposition.negotiate import Chosen, accepts_gzip, choose_format
+from scalpels_exporter.exposition.negotiate import accepts_gzip, choose_format
 from scalpels_exporter.exposition.render import Renderer
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.supervise.picture import add_point
@@ -48,7 +48,7 @@ class Serving:
         self._ticker = Ticker(supervisor)
         self._renderer = Renderer()
         self._round = 0
-        self._bodies: dict[tuple[Chosen, bool], asyncio.Task[Body]] = {}  # of this round
+        self._bodies: dict[tuple[str, bool], asyncio.Task[list[bytes]]] = {}  # of this round, by form
         self._registry = registry
         self.reloads = Reloads(success_time=time.time())
         self._orders: Counter[tuple[str, str, str]] = Counter()
@@ -64,11 +64,11 @@ class Serving:
             self._take_in()
         form, gzip = choose_format(accept), accepts_gzip(accept_encoding)
         # Scrapes that shared a round of ticks share its rendering and its compression too.
-        body = self._bodies.get((form, gzip))
-        if body is None:
-            body = asyncio.get_running_loop().create_task(self._body(form, gzip))
-            self._bodies[form, gzip] = body
-        return await asyncio.shield(body)
+        pieces = self._bodies.get((form.form, gzip))
+        if pieces is None:
+            pieces = asyncio.get_running_loop().create_task(self._pieces(form.form, gzip))
+            self._bodies[form.form, gzip] = pieces
+        return Body(form.content_type, await asyncio.shield(pieces), "gzip" if gzip else "")
 
     def _take_in(self) -> None:
         self._supervisor.measure()
@@ -77,14 +77,13 @@ class Serving:
             if tracked is not None:
                 add_point(tracked, snapshot)
 
-    async def _body(self, form: Chosen, gzip: bool) -> Body:
-        pieces = self._renderer.render(self._store.all(), self._registry, form.form)
+    async def _pieces(self, form: str, gzip: bool) -> list[bytes]:
+        pieces = self._renderer.render(self._store.all(), self._registry, form)
         if not gzip:
-            return Body(form.content_type, pieces)
+            return pieces
         if sum(map(len, pieces)) < THREAD_BYTES:
-            return Body(form.content_type, list(gzip_pieces(pieces)), "gzip")
-        packed = await asyncio.to_thread(lambda: list(gzip_pieces(pieces)))  # zlib lets others run meanwhile
-        return Body(form.content_type, packed, "gzip")
+            return list(gzip_pieces(pieces))
+        return await asyncio.to_thread(lambda: list(gzip_pieces(pieces)))  # zlib lets others run meanwhile
 
     def statuses(self) -> Sequence[Status]:
         return statuses(self._supervisor, self._store)

@@ -21,6 +21,7 @@ from scalpels_exporter.spawn import privileges
 
 OPEN_FILES = 1024
 ADDRESS_SPACE_BYTES = 4 << 30  # a backstop; `supervise` enforces the resident limit
+PROCESSES = 2048  # of the workers' own user on the whole host: a fork bomb leaves the host its numbers
 OOM_SCORE = 500  # a node out of memory ends a tracer before a service
 
 # Users without a name: from the range that systemd gives to dynamic users and no distribution gives to people.
@@ -60,8 +61,8 @@ def run(chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner
         os.setsid()
         privileges.call_itself(f"sc:{chosen.tracer.name}")
         signal.set_wakeup_fd(-1)  # the spawner's; its number will be another file here
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)  # Python ignores some, and whoever started the agent may have others
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         for target, descriptor in enumerate(pipes):
             os.dup2(descriptor, target)
@@ -89,18 +90,26 @@ _ENVIRONMENT = {
 
 def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), min(OPEN_FILES, hard)))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _at_most(resource.RLIMIT_AS, ADDRESS_SPACE_BYTES)
     try:
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
     except OSError:
         return  # refused where a lower value than the inherited one would be set: then it is high already
 
 
+def _at_most(limit: int, value: int) -> None:
+    """A lower limit that was set for the agent stays."""
+    _, hard = resource.getrlimit(limit)
+    least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (least, least))
+
+
 def _become(chosen: Chosen, settings: Settings, spawner: int) -> int:
     runs = chosen.tracer.runs
     who = worker_identity()
+    if who is not None:
+        _at_most(resource.RLIMIT_NPROC, PROCESSES)  # counts nothing of what runs as root
     if isinstance(runs, Command):
         from scalpels_exporter.worker import command
 

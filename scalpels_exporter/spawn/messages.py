@@ -100,14 +100,19 @@ def decode(packet: bytes) -> Order:
 
 # What the spawner answers. The reader trusts it: it holds more privileges than the reader.
 #   started TRACER RUN PID        with the worker's stdin, stdout, stderr
+#   unstarted TRACER RUN TEXT     there is no worker, and why
 #   ended TRACER RUN exit:N|signal:N
 #   settings ok|mistakes|broken   with a memory file: pickled Settings, a pickled list of Mistake, or a line of text
-#   web ok|mistakes|broken        the same with WebFiles; or `web same` alone
+#   settings busy                 another reading is under way
+#   web ok|mistakes|broken|busy   the same with WebFiles; or `web same` alone
 #   refused TEXT
 
 
+_WORDS_BEFORE_TEXT = {"refused": 1, "unstarted": 3}
+
+
 def split(packet: bytes) -> list[str]:
-    """The words of an answer; the last one of `refused` keeps its blanks."""
+    """The words of an answer; a text at its end keeps its blanks."""
     text = packet.decode("utf-8", "replace")
-    verb, _, rest = text.partition(" ")
-    return [verb, rest] if verb == "refused" else [verb, *rest.split(" ")]
+    verb = text.partition(" ")[0]
+    return text.split(" ", _WORDS_BEFORE_TEXT.get(verb, -1))

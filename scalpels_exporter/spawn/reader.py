@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from scalpels_exporter.spawn import privileges
 from scalpels_exporter.web.webfiles import read as read_web
 
 GOOD, MISTAKEN, BROKEN = 0, 2, 1
+SECONDS = 20  # a file that is a pipe, or lies on a host that does not answer, ends the reading, not all later ones
 
 
 def fork(path: Path | None, result: int, *, web: bool) -> int:
     """Starts the reader of the configuration (or of the web configuration); its answer goes into `result`.
 
     Returns its pid. Exit status: GOOD (pickled Settings or WebFiles), MISTAKEN (pickled list of Mistake)
-    or BROKEN (a line of text).
+    or BROKEN (a line of text); the signal SIGALRM when it took longer than SECONDS.
     """
     parent = os.getpid()
     pid = os.fork()
@@ -32,6 +34,8 @@ def fork(path: Path | None, result: int, *, web: bool) -> int:
     status = BROKEN
     try:
         privileges.die_with_parent(parent)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SECONDS)
         status = _read(path, result, _read_web if web else load)
     except BaseException as error:
         os.write(result, f"{type(error).__name__}: {error}".encode(errors="replace"))

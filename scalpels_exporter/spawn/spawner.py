@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from scalpels_exporter.config.settings import Settings
+from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.processes import children, end_children
 from scalpels_exporter.spawn import child, messages, privileges, reader
 from scalpels_exporter.web import webfiles
@@ -54,6 +54,7 @@ class Spawner:
     web_config: Path | None
     workers: dict[int, _Worker] = field(default_factory=dict)  # by pid
     reading: _Reading | None = None
+    sweeping: bool = False  # orphans were killed: what they leave becomes ours next
     web_signature: webfiles.Signature = ()  # of the web configuration that was read last
 
     def serve(self) -> None:
@@ -88,7 +89,9 @@ class Spawner:
             order = messages.decode(packet)
             match order:
                 case messages.Start(tracer, run):
-                    self._start(tracer, run)
+                    problem = self._start(tracer, run)
+                    if problem:
+                        self._answer(f"unstarted {tracer} {run} {problem}")
                 case messages.Terminate(tracer, run):
                     self._signal(tracer, run, signal.SIGTERM)
                 case messages.Kill(tracer, run):
@@ -101,47 +104,74 @@ class Spawner:
             self._answer(f"refused {refusal}")
         return True
 
-    def _start(self, tracer: str, run: int) -> None:
+    def _start(self, tracer: str, run: int) -> str:
+        """Why there is no worker; "" when there is one."""
         chosen = self.settings.tracers.get(tracer)
         if chosen is None:
-            raise messages.Refused(f"no tracer is declared as {tracer}")
+            return f"no tracer is declared as {tracer}"
         if any(worker.tracer == tracer for worker in self.workers.values()):
-            raise messages.Refused(f"{tracer} has a worker already")
+            return f"{tracer} has a worker already"
         if len(self.workers) >= MOST_WORKERS:
-            raise messages.Refused(f"{MOST_WORKERS} workers are there already")
-        pairs = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
-        (stdin_read, stdin_write), (stdout_read, stdout_write), (stderr_read, stderr_write) = pairs
+            return f"{MOST_WORKERS} workers are there already"
+        opened: list[int] = []
+        pid = 0
         try:
+            for _ in range(3):
+                opened += os.pipe2(os.O_CLOEXEC)
+            stdin_read, stdin_write, stdout_read, stdout_write, stderr_read, stderr_write = opened
             with contextlib.suppress(OSError):  # refused beyond the user's share of pipe memory: then it stays small
                 fcntl.fcntl(stdout_write, fcntl.F_SETPIPE_SZ, STDOUT_PIPE_BYTES)
-            spawner = os.getpid()
-            pid = os.fork()
-            if pid == 0:
-                child.run(chosen, self.settings, (stdin_read, stdout_write, stderr_write), spawner)
-            self.workers[pid] = _Worker(tracer, run, pid)
+            pid = self._fork(chosen, (stdin_read, stdout_write, stderr_write))
             self._answer(f"started {tracer} {run} {pid}", (stdin_write, stdout_read, stderr_read))
         except OSError as error:
-            raise messages.Refused(f"{tracer} could not be forked: {error}") from None
+            if pid:
+                _signal_worker(pid, signal.SIGKILL)  # nobody holds the other ends of its pipes
+            return f"{tracer} could not be started: {error.strerror}"
         finally:
-            for pair in pairs:
-                for descriptor in pair:
-                    os.close(descriptor)
+            for descriptor in opened:
+                os.close(descriptor)
+        self.workers[pid] = _Worker(tracer, run, pid)
+        return ""
+
+    def _fork(self, chosen: Chosen, pipes: tuple[int, int, int]) -> int:
+        # A signal that we ignore would be lost on a child that has not got its own way with it yet.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        spawner = os.getpid()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                child.run(chosen, self.settings, pipes, spawner)
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _signal(self, tracer: str, run: int, number: int) -> None:
         for worker in self.workers.values():
             if (worker.tracer, worker.run) == (tracer, run):
-                _signal_group(worker.pid, number)
+                _signal_worker(worker.pid, number)
                 return
         # It ended by itself in the same moment: its `ended` is on its way.
 
     # ------------------------------------------------------------------ reading files
 
     def _read(self, *, web: bool) -> None:
+        verb = "web" if web else "settings"
         if self.reading is not None:
-            raise messages.Refused("a reading is under way already")
-        memory = os.memfd_create("settings", os.MFD_CLOEXEC)
+            self._answer(f"{verb} busy")
+            return
+        try:
+            memory = os.memfd_create("settings", os.MFD_CLOEXEC)
+        except OSError:
+            self._answer(f"{verb} broken")
+            return
         path = self.web_config if web else self.config
-        self.reading = _Reading(reader.fork(path, memory, web=web), memory, web)
+        try:
+            self.reading = _Reading(reader.fork(path, memory, web=web), memory, web)
+        except OSError as error:
+            os.write(memory, f"no process to read it: {error.strerror}".encode())
+            os.lseek(memory, 0, os.SEEK_SET)
+            self._answer(f"{verb} broken", (memory,))
+            os.close(memory)
 
     def _read_web(self) -> None:
         if self.web_config is None:
@@ -162,6 +192,9 @@ class Spawner:
                 self.web_signature = found.signature
             else:
                 self.settings = found
+        elif code == -signal.SIGALRM:
+            os.ftruncate(reading.memory, 0)
+            os.pwrite(reading.memory, f"reading the files took longer than {reader.SECONDS} s".encode(), 0)
         os.lseek(reading.memory, 0, os.SEEK_SET)
         result = {reader.GOOD: "ok", reader.MISTAKEN: "mistakes"}.get(code, "broken")
         self._answer(f"{verb} {result}", (reading.memory,))
@@ -180,7 +213,7 @@ class Spawner:
             pid = found.si_pid
             worker = self.workers.pop(pid, None)
             if worker is not None:
-                _signal_group(pid, signal.SIGKILL)  # before it is reaped, while its number cannot be another's
+                _signal_worker(pid, signal.SIGKILL)  # before it is reaped, while its number cannot be another's
             _, status = os.waitpid(pid, 0)
             if worker is not None:
                 self._end_orphans()
@@ -189,24 +222,27 @@ class Spawner:
             elif self.reading is not None and pid == self.reading.pid:
                 reading, self.reading = self.reading, None
                 self._finish_reading(reading, status)
+            elif self.sweeping:
+                self._end_orphans()  # its children have become ours in this moment
 
     def _end_orphans(self) -> None:
         """Ends what a worker left behind: as subreaper this process has become the parent of it."""
         known = {self.reading.pid} if self.reading else set()
-        for pid in children():
-            if pid not in self.workers and pid not in known:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        orphans = [pid for pid in children() if pid not in self.workers and pid not in known]
+        self.sweeping = bool(orphans)
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _end_all(self) -> None:
         for pid in self.workers:
-            _signal_group(pid, signal.SIGTERM)
+            _signal_worker(pid, signal.SIGTERM)
         deadline = time.monotonic() + END_GRACE_SECONDS
         while self.workers and time.monotonic() < deadline:
             select.select([], [], [], 0.05)
             self._reap()
         for pid in list(self.workers):
-            _signal_group(pid, signal.SIGKILL)
+            _signal_worker(pid, signal.SIGKILL)
         end_children()
 
     def _answer(self, text: str, descriptors: tuple[int, ...] = ()) -> None:
@@ -215,9 +251,12 @@ class Spawner:
             self.agent.sendmsg([text.encode(errors="replace")[: messages.LIMIT]], ancillary)
 
 
-def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+def _signal_worker(pid: int, number: int) -> None:
+    """To its group; to itself alone when it is so young that it leads none yet."""
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(pid, number)
+            return
 
 
 def fork(settings: Settings, config: Path | None, web_config: Path | None) -> tuple[socket.socket, int]:

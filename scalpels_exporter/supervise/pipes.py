@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Callable
 
+from scalpels_exporter.supervise.allowance import Allowance
+
 CHUNK_BYTES = 256 * 1024
-# A worker that floods may use so much of the agent's CPU, after a burst that a large honest snapshot fits in.
-CPU_SHARE = 0.1
-CPU_BURST_SECONDS = 1.0
+MOST_RESERVED_FILES = 64  # open files that no worker's pipes may take: for connections, /proc, readings
 LOG_LINE_BYTES = 4096
 LOG_LINES_BURST = 100
 LOG_LINES_A_SECOND = 5.0
@@ -33,18 +34,21 @@ class Pipes:
         self._loop = asyncio.get_running_loop()
         self._stdin, self._stdout, self._stderr = descriptors
         self._on_data, self._on_log, self._on_end = on_data, on_log, on_end
-        self._cpu_left = CPU_BURST_SECONDS
-        self._cpu_at = time.monotonic()
+        self._allowance = Allowance()
         self._log_left = float(LOG_LINES_BURST)
         self._log_at = time.monotonic()
         self._log_part = b""
         self.log_dropped = 0
-        self.cpu_seconds = 0.0  # of the agent, for what this worker printed
+        self._charged = 0.0  # seconds to pause for what was read beyond the allowance
         self._resume: asyncio.TimerHandle | None = None
         for descriptor in descriptors:
             os.set_blocking(descriptor, False)
-        self._loop.add_reader(self._stdout, self._read_data)
-        self._loop.add_reader(self._stderr, self._read_log)
+        self._listen()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the agent, for what this worker printed."""
+        return self._allowance.spent
 
     def tick(self) -> bool:
         """Asks for one snapshot; False when the worker does not take it."""
@@ -60,11 +64,11 @@ class Pipes:
         self._stdin = _close(self._stdin)
 
     def drain(self) -> None:
-        """Reads what a worker that has ended left in its pipes, then closes them."""
-        while self._stdout >= 0 and self._read_data(paused=False):
+        """Reads what a worker that has ended left in its pipes, then closes them; not all of a flood."""
+        while self._stdout >= 0 and self._read_data() and not self._charged:
             pass
-        while self._stderr >= 0 and self._read_log():
-            pass
+        if self._stderr >= 0:
+            self._read_log()
         self.close()
 
     def close(self) -> None:
@@ -74,43 +78,44 @@ class Pipes:
         self._close_stdout()
         self._close_stderr()
 
-    def _read_data(self, paused: bool = True) -> bool:
+    # ------------------------------------------------------------------ reading, within the allowance
+
+    def _listen(self) -> None:
+        self._charged = 0.0
+        if self._stdout >= 0:
+            self._loop.add_reader(self._stdout, self._paced, self._read_data)
+        if self._stderr >= 0:
+            self._loop.add_reader(self._stderr, self._paced, self._read_log)
+
+    def _paced(self, read: Callable[[], bool]) -> None:
+        """A flood on either pipe pauses both."""
+        read()
+        if not self._charged:
+            return
+        for descriptor in (self._stdout, self._stderr):
+            if descriptor >= 0:
+                self._loop.remove_reader(descriptor)
+        self._resume = self._loop.call_later(self._charged, self._listen)
+
+    def _read_data(self) -> bool:
         """True when something was read and more may be there."""
         began = time.thread_time()
-        try:
-            chunk = os.read(self._stdout, CHUNK_BYTES)
-        except BlockingIOError:
+        chunk = _read(self._stdout)
+        if chunk is None:
             return False
-        except OSError:
-            chunk = b""
         if not chunk:
             self._close_stdout()
             self._on_end()
             return False
         self._on_data(chunk)
-        now, spent = time.monotonic(), time.thread_time() - began
-        self.cpu_seconds += spent
-        earned = (now - self._cpu_at) * CPU_SHARE
-        self._cpu_left = min(CPU_BURST_SECONDS, self._cpu_left + earned) - spent
-        self._cpu_at = now
-        if self._cpu_left < 0:
-            if not paused:
-                return False  # a flood's rest is not worth reading
-            self._loop.remove_reader(self._stdout)
-            self._resume = self._loop.call_later(-self._cpu_left / CPU_SHARE, self._continue)
+        self._charged = self._allowance.spend(time.thread_time() - began)
         return True
 
-    def _continue(self) -> None:
-        if self._stdout >= 0:
-            self._loop.add_reader(self._stdout, self._read_data)
-
     def _read_log(self) -> bool:
-        try:
-            chunk = os.read(self._stderr, CHUNK_BYTES)
-        except BlockingIOError:
+        began = time.thread_time()
+        chunk = _read(self._stderr)
+        if chunk is None:
             return False
-        except OSError:
-            chunk = b""
         if not chunk:
             self._close_stderr()
             return False
@@ -118,6 +123,7 @@ class Pipes:
         self._log_part = self._log_part[:LOG_LINE_BYTES]
         for line in lines:
             self._say(line)
+        self._charged = self._allowance.spend(time.thread_time() - began)
         return True
 
     def _say(self, line: bytes) -> None:
@@ -142,6 +148,23 @@ class Pipes:
             self._loop.remove_reader(self._stderr)
             self._say(self._log_part)
         self._stderr = _close(self._stderr)
+
+
+def has_room(descriptors: list[int]) -> bool:
+    """Whether a worker's three pipes came, and leave some of the open files that the agent may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reserved = min(MOST_RESERVED_FILES, soft // 4)
+    return len(descriptors) == 3 and max(descriptors) < soft - reserved
+
+
+def _read(descriptor: int) -> bytes | None:
+    """What is there: None when there is nothing now, b"" when there will be nothing more."""
+    try:
+        return os.read(descriptor, CHUNK_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def _close(descriptor: int) -> int:

@@ -7,12 +7,12 @@ clock each change a `Tracked` and then let `next_step` decide. Serving and rende
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 
 from scalpels_exporter import log
-from scalpels_exporter.config.settings import Chosen, Settings
-from scalpels_exporter.intake.intake import Intake
+from scalpels_exporter.config.settings import Settings
 from scalpels_exporter.intake.snapshot import Snapshot
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
@@ -20,8 +20,10 @@ from scalpels_exporter.supervise.costs import MEMORY_LIMIT_BYTES, measure, over_
 from scalpels_exporter.supervise.endings import ending
 from scalpels_exporter.supervise.life import Step, next_moment, next_step
 from scalpels_exporter.supervise.overhead import SHED_SECONDS, THIN_SECONDS
-from scalpels_exporter.supervise.pipes import Pipes
+from scalpels_exporter.supervise.pipes import Pipes, has_room
+from scalpels_exporter.supervise.renew import fresh, has_worker, renewed
 from scalpels_exporter.supervise.status import State
+from scalpels_exporter.supervise.stderr import level_and_text
 from scalpels_exporter.supervise.tracked import Tracked
 from scalpels_exporter.supervise.usage import Usage
 from scalpels_exporter.supervise.wants import Wants
@@ -29,7 +31,6 @@ from scalpels_exporter.supervise.wants import Wants
 BEAT_SECONDS = 5.0  # between looks at what workers cost
 
 _log = log.get("supervise")
-_LEVELS = {"E!": 40, "W!": 30, "I!": 20, "D!": 10}
 
 
 class Supervisor:
@@ -41,6 +42,7 @@ class Supervisor:
         self._runs = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
+        self._beat_at = 0.0
         self._apply(settings)
 
     # ------------------------------------------------------------------ settings
@@ -49,21 +51,18 @@ class Supervisor:
         self._settings = settings
         for name, chosen in settings.tracers.items():
             known = self.tracked.get(name)
-            if known is None or known.chosen != chosen:
-                self.tracked[name] = self._renewed(known, chosen)
+            if known is None:
+                self.tracked[name] = fresh(chosen)
+            elif known.chosen != chosen or known.gone:
+                self._store.drop(name)
+                self.tracked[name] = renewed(known, chosen)
+                self._settle(known)
+                self._end(self.tracked[name])
 
-    def _renewed(self, known: Tracked | None, chosen: Chosen) -> Tracked:
-        """A tracer whose declaration changed begins anew; one whose worker runs is restarted for it."""
-        fresh = Tracked(chosen, Intake(chosen.tracer, chosen.series, time.time))
-        fresh.since = time.time()
-        if known is not None:
-            fresh.run, fresh.starts, fresh.exits, fresh.spent = known.run, known.starts, known.exits, known.spent
-            fresh.timeouts = known.timeouts
-            if known.live:
-                fresh.life, fresh.pid, fresh.pipes, fresh.usage = known.life, known.pid, known.pipes, known.usage
-                self._store.drop(known.name)
-                self._terminate(fresh, "")
-        return fresh
+    def _end(self, tracked: Tracked) -> None:
+        """Its worker, if there is one, is of no use any more."""
+        if has_worker(tracked) and tracked.life.state is not State.STOPPING:
+            self._terminate(tracked, "")
 
     def reload(self, settings: Settings) -> None:
         """The new settings in force; leases and what was said by hand stay."""
@@ -71,17 +70,19 @@ class Supervisor:
         self._apply(settings)
         self.wants.keep(settings.tracers)
         for name in gone:
-            self._forget(name)
+            self._let_go(self.tracked[name])
         for tracked in self.tracked.values():
             tracked.life.forgive(time.monotonic())
         self.step()
 
-    def _forget(self, name: str) -> None:
-        tracked = self.tracked.pop(name)
-        self._store.drop(name)
-        if tracked.live:
-            self._order(messages.Kill(name, tracked.run))
-            self._close_pipes(tracked)
+    def _let_go(self, tracked: Tracked) -> None:
+        """A tracer that is declared no more has the same time to end as any other."""
+        self._store.drop(tracked.name)
+        tracked.gone = True
+        if has_worker(tracked):
+            self._end(tracked)
+        else:
+            del self.tracked[tracked.name]
 
     # ------------------------------------------------------------------ steps
 
@@ -91,11 +92,12 @@ class Supervisor:
             return
         for name, lease in self.wants.expire(time.time()):
             _log.info("lease ended", extra={"fields": {"tracer": name, "who": lease.who}})
-        moments = [time.monotonic() + BEAT_SECONDS]
+        self._beat_at = self._beat_at or time.monotonic() + BEAT_SECONDS
+        moments = [self._beat_at]
         if (lease_end := self.wants.next_end()) is not None:
             moments.append(time.monotonic() + max(0.0, lease_end - time.time()))
         for tracked in list(self.tracked.values()):
-            tracked.life.wanted = self.wants.wanted(tracked.name, tracked.chosen.enabled)
+            tracked.life.wanted = not tracked.gone and self.wants.wanted(tracked.name, tracked.chosen.enabled)
             owes = tracked.owes_since
             self._carry_out(tracked, next_step(tracked.life, time.monotonic(), ticked=tracked.ticked, owes_since=owes))
             moment = next_moment(tracked.life, tracked.owes_since)
@@ -106,24 +108,27 @@ class Supervisor:
     def _wake_at(self, moment: float) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(max(0.01, moment - time.monotonic()), self._beat)
+        self._timer = asyncio.get_running_loop().call_later(max(0.01, moment - time.monotonic()), self._wake)
+
+    def _wake(self) -> None:
+        if time.monotonic() >= self._beat_at:
+            self._beat()
+        self.step()
 
     def _beat(self) -> None:
+        """At its own time, however often something else happens in between."""
+        self._beat_at = time.monotonic() + BEAT_SECONDS
         self.measure()
         for name in over_budget(self.tracked.values(), self._settings.budgets.overhead, SHED_SECONDS):
             self._terminate(self.tracked[name], "shed")
         for tracked in self.tracked.values():
             if tracked.usage.memory_bytes > MEMORY_LIMIT_BYTES and tracked.life.state is not State.STOPPING:
                 self._terminate(tracked, "memory")
-            if tracked.life.state is State.STARTING and not tracked.ticked:
-                self._accept_silence(tracked)
-        self.step()
-
-    def _accept_silence(self, tracked: Tracked) -> None:
-        """A worker that prints when it likes is up once it has lived for a while: a log may be silent for hours."""
-        if time.monotonic() - tracked.life.since >= BEAT_SECONDS:
-            tracked.life.good_snapshot(time.monotonic())
-            self._changed(tracked, "nothing that could be taken was printed yet")
+            # A worker that prints when it likes is up once it has lived for a while: a log may be silent for hours.
+            lived = time.monotonic() - tracked.life.since >= BEAT_SECONDS
+            if tracked.life.state is State.STARTING and tracked.live and not tracked.ticked and lived:
+                tracked.life.good_snapshot(time.monotonic())
+                self._changed(tracked, "nothing that could be taken was printed yet")
 
     def _carry_out(self, tracked: Tracked, step: Step | None) -> None:
         match step:
@@ -167,20 +172,25 @@ class Supervisor:
 
     def started(self, name: str, run: int, pid: int, descriptors: list[int]) -> None:
         tracked = self.tracked.get(name)
+        if tracked is None or tracked.run != run or not has_room(descriptors):
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self._order(messages.Kill(name, run))
+            if tracked is not None and tracked.run == run:
+                tracked.last_words = "the limit of open files of the agent leaves no room for its pipes"
+            return
         pipes = Pipes(
             (descriptors[0], descriptors[1], descriptors[2]),
             on_data=lambda chunk: self._data(name, run, chunk),
             on_log=lambda line: self._line(name, run, line),
             on_end=lambda: self._silenced(name, run),
         )
-        if tracked is None or tracked.run != run:
-            pipes.close()  # forgotten by a reload in the meantime
-            self._order(messages.Kill(name, run))
-            return
         tracked.pid, tracked.pipes, tracked.starts = pid, pipes, tracked.starts + 1
         tracked.owes_since, tracked.late, tracked.last_words = None, False, ""
         tracked.intake.restarted()
         tracked.spending.forget()
+        if tracked.life.state is State.STOPPING:
+            pipes.close_stdin()
         if tracked.ticked and tracked.life.state is State.STARTING and pipes.tick():
             tracked.owes_since = time.monotonic()
 
@@ -195,20 +205,25 @@ class Supervisor:
         self._close_pipes(tracked)
         reason = tracked.life.ended(code, time.monotonic())
         tracked.exits[reason] += 1
-        words = ending(reason, code, tracked.last_words, streams=not tracked.ticked)
-        if not tracked.serves:
-            self._store.drop(name)
-        self._changed(tracked, words or self.wants.why(name, tracked.chosen.enabled))
-        self.step()
+        self._after(tracked, ending(reason, code, tracked.last_words, streams=not tracked.ticked))
 
-    def refused(self, text: str) -> None:
-        """An order was not carried out; a start that was refused has no worker whose end would be told."""
-        _log.error("refused by the spawner", extra={"fields": {"why": text}})
-        for tracked in self.tracked.values():
-            if tracked.life.state is State.STARTING and not tracked.live and f"{tracked.name} " in f"{text} ":
-                tracked.life.ended(1, time.monotonic())
-                tracked.exits["refused"] += 1
-                self._changed(tracked, text)
+    def unstarted(self, name: str, run: int, why: str) -> None:
+        """A start was not carried out: there is no worker whose end would be told."""
+        tracked = self.tracked.get(name)
+        if tracked is None or tracked.run != run or tracked.live:
+            return
+        _log.error("the spawner started no worker", extra={"fields": {"tracer": name, "why": why}})
+        if tracked.life.ended(1, time.monotonic()) != "stopped":
+            tracked.exits["refused"] += 1
+        self._after(tracked, why)
+
+    def _after(self, tracked: Tracked, words: str) -> None:
+        """Its worker is no more; `words` say why, "" when it was asked to end."""
+        if not tracked.serves:
+            self._store.drop(tracked.name)
+        self._changed(tracked, words or self.wants.why(tracked.name, tracked.chosen.enabled))
+        if tracked.gone:
+            del self.tracked[tracked.name]
         self.step()
 
     def _close_pipes(self, tracked: Tracked) -> None:
@@ -260,7 +275,7 @@ class Supervisor:
             self.step()
 
     def _line(self, name: str, run: int, line: str) -> None:
-        level, text = (_LEVELS[line[:2]], line[2:].strip()) if line[:2] in _LEVELS else (20, line)
+        level, text = level_and_text(line)
         tracked = self.tracked.get(name)
         if tracked and tracked.run == run and level >= 20 and not (tracked.last_words and level < 40):
             tracked.last_words = text[:500]
@@ -276,11 +291,9 @@ class Supervisor:
             tracked.thinned = tracked.name in thinned
 
     def stop_all(self) -> None:
-        """No more steps; workers are told to end. The spawner sees to it that they do."""
+        """No more starts; workers are told to end. The spawner sees to it that they do."""
         self._closing = True
         if self._timer:
             self._timer.cancel()
         for tracked in self.tracked.values():
-            if tracked.pipes:
-                tracked.pipes.close_stdin()
-                self._order(messages.Terminate(tracked.name, tracked.run))
+            self._end(tracked)

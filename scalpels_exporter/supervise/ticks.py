@@ -14,6 +14,8 @@ from scalpels_exporter.supervise.status import State
 from scalpels_exporter.supervise.supervisor import Supervisor
 from scalpels_exporter.supervise.tracked import Tracked
 
+LEAST_SECONDS = 0.1  # waited for, whatever a scraper says: nobody makes every worker late by asking for haste
+
 
 @dataclass(slots=True, eq=False)
 class _Round:
@@ -21,6 +23,7 @@ class _Round:
     waiting: set[str] = field(default_factory=set)  # names of those who still owe
     done: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: bool = False  # a scrape's deadline passed: later ones begin a new round
+    ends: float = 0.0  # monotonic; the last deadline of those who wait. They may all have hung up before it
 
 
 class Ticker:
@@ -34,12 +37,17 @@ class Ticker:
 
         The number of the round: the same for all who shared it.
         """
+        seconds = max(deadline_seconds, LEAST_SECONDS)
+        now = time.monotonic()
         current = self._round
+        if current is not None and now >= current.ends and not current.done.is_set():
+            self._give_up(current)
         if current is None or current.given_up or current.done.is_set():
             current = self._round = self._begin()
         if not current.done.is_set():
+            current.ends = max(current.ends, now + seconds)
             try:
-                await asyncio.wait_for(current.done.wait(), deadline_seconds)
+                await asyncio.wait_for(current.done.wait(), seconds)
             except TimeoutError:
                 self._give_up(current)
         return current.number

@@ -40,6 +40,7 @@ class Tracked:
     spent: float = 0.0  # CPU seconds of the lives that have ended
     usage: Usage = field(default_factory=Usage)
     spending: Spending = field(default_factory=Spending)
+    gone: bool = False  # no longer in the configuration: forgotten when its worker has ended
     thinned: bool = False  # over its share of the overhead budget: ticks are skipped
     skipped: int = 0  # ticks
     picture: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=PICTURE_POINTS))

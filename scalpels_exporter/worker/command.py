@@ -7,6 +7,7 @@ it writes into the agent's pipe itself.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -17,10 +18,12 @@ from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.declare import Command, Samples
 from scalpels_exporter.processes import end_children
 from scalpels_exporter.spawn import privileges
-from scalpels_exporter.worker.generator import ticks
+from scalpels_exporter.worker.generator import FAILED, ticks
 from scalpels_exporter.worker.preflight import UNSUPPORTED, say, say_what_is_missing
 from scalpels_exporter.worker.samples import write
 
+# What may be otherwise a moment later: too many processes or open files, no memory, a script that is being written.
+_PASSING = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EINTR, errno.EIO))
 END_OF_RUN = b"\x1e\n"  # closes the snapshot of one run in mode rerun (docs/worker-contract.md)
 
 
@@ -75,6 +78,7 @@ def _spawn(words: list[str], stdin: str = "") -> int:
 
 
 def _exec(words: list[str], stdin: str, worker: int) -> NoReturn:
+    status = FAILED
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if stdin:
@@ -84,8 +88,9 @@ def _exec(words: list[str], stdin: str, worker: int) -> NoReturn:
     except OSError as error:
         hint = " by the unprivileged worker" if isinstance(error, PermissionError) else ""
         say("E!", f"{words[0]} cannot be run{hint}: {error.strerror}")
+        status = FAILED if error.errno in _PASSING else UNSUPPORTED
     finally:
-        os._exit(UNSUPPORTED)
+        os._exit(status)
 
 
 def _finish(child: int) -> int:

@@ -42,10 +42,10 @@ def test_the_spawner_obeys_declared_names_and_nothing_else(found: dict[str, Any]
         "a command": "refused start: not the name of a tracer and a number",
         "a command with words": "refused an unknown message: 'start'",
         "an unknown message": "refused an unknown message: 'exec'",
-        "undeclared": "refused no tracer is declared as nosuch",
+        "undeclared": "unstarted nosuch 1 no tracer is declared as nosuch",
         "too long": "refused a message of 513 bytes or more; at most 512 are read",
         "not text": "refused a message that is not ASCII",
         "web without one": "refused there is no web configuration",
         "declared": "started honest 7",
-        "twice": "refused honest has a worker already",
+        "twice": "unstarted honest 8 honest has a worker already",
     }
