@@ -8,7 +8,11 @@ import subprocess
 from dataclasses import replace
 from importlib.resources import files
 
+import bcrypt
 import pytest
+from web_browser import Browser
+
+from scalpels_exporter.supervise.status import State
 
 PAGE = files("scalpels_exporter.web").joinpath("page")
 NAMES = sorted(entry.name for entry in PAGE.iterdir())
@@ -133,3 +137,54 @@ def test_a_browser_says_when_the_agent_stops_answering(serve, browser):
     page = browser(f"http://127.0.0.1:{running.port}/", 20000)
     assert re.search(r'<p id="lost"[^>]*>The agent has not answered since .*what stands below is old', page)
     assert '<body class="lost">' in page
+
+
+@pytest.fixture
+def tab(tmp_path):
+    """A tab of a browser that can be clicked in."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("needs the Debian package chromium")
+    with Browser(chromium, tmp_path / "profile") as browser:
+        yield browser
+
+
+@pytest.mark.server
+def test_the_buttons_of_the_page_start_with_a_lease_and_stop_when_pressed_twice(serve, tab, tmp_path):
+    web = tmp_path / "web.yml"
+    web.write_text(f"basic_auth_users:\n  alice: {bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}\n")
+    running = serve(addresses=("0.0.0.0:0",), config=web)
+    # With the password in the address, as it is pasted into a chat: what the page fetches must not inherit it.
+    tab.page(f"http://alice:secret@127.0.0.1:{running.port}/")
+    tab.until("document.querySelector('[aria-label=\"Start port\"]')")
+    tab.run("document.getElementById('reason').value = 'slow uploads'")
+    tab.run("document.querySelector('[aria-label=\"How long port is to run\"]').value = '10m'")
+    tab.run("document.querySelector('[aria-label=\"Start port\"]').click()")
+    tab.until("document.getElementById('said').textContent === 'port: start was taken'")
+    assert controls_of(running) == [("start", "port", 600.0, "slow uploads", "alice")]
+
+    stop = "document.querySelector('[aria-label=\"Stop system\"]')"
+    tab.run(f"{stop}.click()")
+    assert tab.run(f"{stop}.textContent") == "Stop it? Press again"
+    assert len(controls_of(running)) == 1
+    tab.run(f"{stop}.click()")
+    tab.until("document.getElementById('said').textContent === 'system: stop was taken'")
+    assert controls_of(running)[1:] == [("stop", "system", "slow uploads", "alice")]
+
+
+@pytest.mark.server
+def test_a_start_that_is_refused_is_told_with_its_reason(serve, tab):
+    running = serve()
+    running.agent.known = [
+        replace(one, state=State.STOPPED) if one.tracer == "sql" else one for one in running.agent.known
+    ]
+    tab.page(f"http://localhost:{running.port}/")
+    start = "document.querySelector('[aria-label=\"Start sql\"]')"
+    tab.until(start)
+    tab.run(f"{start}.click()")
+    tab.until("document.getElementById('said').textContent === 'sql was not started: this host cannot run it'")
+    assert tab.run("document.getElementById('said').classList.contains('bad')")
+
+
+def controls_of(running) -> list[tuple[object, ...]]:
+    return [call for call in running.agent.calls if call[0] in ("start", "stop")]

@@ -2,7 +2,8 @@
 
 import { Card, STATES, make, write } from "./card.js";
 
-const API = "api/v1/tracers";
+// Whole, because a browser fetches nothing relative to an address that was typed with a password in it.
+const API = new URL("api/v1/tracers", location.origin + location.pathname).href;
 const EVERY = 5000; // milliseconds
 const SOON = 1500; // the second look, which gives the first CPU figure
 const PATIENCE = 4000;
