@@ -31,7 +31,7 @@ if [ "$(id -u)" -eq 0 ]; then
     list="sudo $root/.venv/bin/scalpels list"
 else
     list="$root/.venv/bin/scalpels list"
-    echo "Not root: tracers see what $(id -un) may see; $root/.venv/bin/scalpels doctor says what that leaves out."
+    echo "Not root: tracers that need privileges do not run; $root/.venv/bin/scalpels doctor says which."
 fi
 echo "Landing page   $place/"
 echo "Metrics        $place$path"
