@@ -61,7 +61,11 @@ def _bind(text: str, limits: Limits) -> Listener:
     try:
         return _bind_unix(address, limits) if isinstance(address, Unix) else _bind_tcp(address, limits)
     except OSError as error:
-        raise ListenProblem(f"cannot listen on {text}: {error.strerror or error}") from None
+        why = error.strerror or str(error)
+        if isinstance(error, PermissionError):
+            what = f"write to {Path(address.path).parent}" if isinstance(address, Unix) else "use ports below 1024"
+            why += f": uid {os.geteuid()}, which the agent runs as by now, may not {what}"
+        raise ListenProblem(f"cannot listen on {text}: {why}") from None
 
 
 def _bind_tcp(address: Tcp, limits: Limits) -> Listener:

@@ -84,14 +84,6 @@ def test_tests_wait_for_conditions_and_never_sleep() -> None:
     assert not sleeping
 
 
-def test_every_package_is_in_the_wheel() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "scalpels_exporter").rglob("__init__.py")
-    }
-    assert set(project["tool"]["setuptools"]["packages"]) - {"scalpels_exporter.tracers"} == there
-
-
 def test_every_dependency_earns_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     decision = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text()

@@ -180,3 +180,22 @@ def unix_client(path: Path) -> Client:
     sock.settimeout(10)
     sock.connect(str(path))
     return Client(sock)
+
+
+@pytest.mark.root
+def test_a_folder_that_the_agents_user_may_not_write_to_is_named_with_that_user(open_folder):
+    code = (
+        "import os, sys; from scalpels_exporter.web.limits import Limits\n"
+        "from scalpels_exporter.web.listen import ListenProblem, bind_all\n"
+        "os.setgroups([]); os.setgid(61910); os.setuid(61910)\n"
+        "for address in sys.argv[1:]:\n"
+        "    try: bind_all([address], Limits())\n"
+        "    except ListenProblem as problem: print(problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"unix:{open_folder}/a.sock"], capture_output=True, text=True, timeout=20
+    )
+    assert done.stdout == (
+        f"cannot listen on unix:{open_folder}/a.sock: Permission denied: uid 61910, which the agent runs as by now, "
+        f"may not write to {open_folder}\n"
+    ), done.stderr
