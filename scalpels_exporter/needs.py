@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def lacks(
     if kernel_version(release) < needs.kernel:
         least = ".".join(map(str, needs.kernel))
         found.append(Lack(f"kernel {release} is older than {least}", f"boot a kernel of at least {least}"))
-    found += _lacking_capabilities(needs.capabilities, have)
+    found += _lacking_capabilities(needs.capabilities, have, root=effective_user("self", proc) == 0)
     found += [_lacking_command(name, tracer) for name in _commands(tracer) if which(name) is None]
     for file in needs.files:
         path = f"{proc}{file.removeprefix('/proc')}" if file.startswith("/proc/") else file
@@ -83,19 +83,24 @@ def kernel_version(release: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def _lacking_capabilities(needed: tuple[str, ...], have: Set[str]) -> list[Lack]:
+def root_without(missing: Collection[str]) -> str:
+    """What gives capabilities to a root that was started without them: a container's, or that of a confined unit."""
+    names = " ".join(missing)
+    return (
+        "give them to this root: --cap-add or securityContext.capabilities.add of its container "
+        f"({names.replace('CAP_', '')}), or CapabilityBoundingSet={names} in its systemd unit"
+    )
+
+
+def _lacking_capabilities(needed: tuple[str, ...], have: Set[str], *, root: bool) -> list[Lack]:
     missing = [
         name for name in needed if name not in have and not (name in _UNDER_SYS_ADMIN and "CAP_SYS_ADMIN" in have)
     ]
     if not missing:
         return []
     word = "capability" if len(missing) == 1 else "capabilities"
-    return [
-        Lack(
-            f"{word} {', '.join(missing)} missing",
-            f"run the agent as root, or with AmbientCapabilities={' '.join(missing)} in its systemd unit",
-        )
-    ]
+    ordinary = f"run the agent as root, or with AmbientCapabilities={' '.join(missing)} in its systemd unit"
+    return [Lack(f"{word} {', '.join(missing)} missing", root_without(missing) if root else ordinary)]
 
 
 def _commands(tracer: Tracer) -> list[str]:

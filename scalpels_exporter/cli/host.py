@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from scalpels_exporter.needs import held
+from scalpels_exporter.needs import held, root_without
 from scalpels_exporter.spawn.confine import program as seccomp_program
 
 OK, NOTE, BAD = "ok", "note", "bad"  # NOTE: it works without, or it matters to tracers that are still to come
@@ -72,7 +72,9 @@ def _privileges(host: Host, needed: list[str]) -> Finding:
     have = held(str(host.proc))
     missing = [name for name in needed if name not in have]
     if missing:
-        return Finding("privileges", BAD, f"{who} without {' '.join(missing)}", "sudo scalpels doctor")
+        # Under sudo the answer is that for a root agent; a root that lacks them has nothing to gain from sudo.
+        cure = root_without(missing) if host.uid == 0 else "sudo scalpels doctor"
+        return Finding("privileges", BAD, f"{who} without {' '.join(missing)}", cure)
     return Finding("privileges", OK, f"{who} with all that is needed" if needed else who)
 
 

@@ -53,6 +53,10 @@ def test_missing_capabilities_are_named_and_the_units_line_is_given(tmp_path: Pa
     needed = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE")
     lacking = found(here, "privileges", needed)
     assert (lacking.verdict, lacking.found) == (BAD, "uid 1000 without CAP_DAC_READ_SEARCH")
+    assert lacking.cure == "sudo scalpels doctor"
+    confined = found(host(tmp_path / "confined", capabilities=PTRACE, uid=0), "privileges", needed)
+    assert "--cap-add" in confined.cure
+    assert "sudo" not in confined.cure
     assert found(here, "capabilities", needed).found.endswith("AmbientCapabilities=CAP_DAC_READ_SEARCH CAP_SYS_PTRACE")
     assert found(here, "privileges", ("CAP_SYS_PTRACE",)).verdict == OK
     assert found(here, "privileges").verdict == OK

@@ -94,6 +94,14 @@ def test_missing_capabilities_are_told_at_once(
     assert lacks(tracer(needs), proc(permitted=permitted), release=RELEASE) == expected
 
 
+def test_a_root_that_was_started_without_a_capability_is_not_told_to_become_root(proc: Callable[..., str]) -> None:
+    (lack,) = lacks(tracer(Needs(capabilities=("CAP_NET_ADMIN", "CAP_KILL"))), proc(uid=0), release=RELEASE)
+    assert lack.cure == (
+        "give them to this root: --cap-add or securityContext.capabilities.add of its container (NET_ADMIN KILL), "
+        "or CapabilityBoundingSet=CAP_NET_ADMIN CAP_KILL in its systemd unit"
+    )
+
+
 def test_the_capabilities_of_the_worker_to_be_can_be_given(proc: Callable[..., str]) -> None:
     needs = tracer(Needs(capabilities=("CAP_BPF",)))
     assert lacks(needs, proc(), capabilities={"CAP_BPF"}, release=RELEASE) == []
