@@ -39,6 +39,10 @@ def _of_others(program: str, error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
         return FAILED
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("scalpels_exporter"):
+        what = f"the Python package {error.name} is not installed in {sys.prefix}"
+        _say(program, f"{what}; pip install scalpels-exporter there brings it")
+        return FAILED
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         _say(program, f"{where}{error.strerror}")

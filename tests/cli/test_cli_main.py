@@ -118,6 +118,12 @@ def raising(error: BaseException) -> Callable[[], int]:
         (Problem("no agent", 1), 1, "scalpels x: no agent\n"),
         (Problem("first\nsecond", 2), 2, "scalpels x: first\nscalpels x: second\n"),
         (KeyboardInterrupt(), 130, ""),
+        (
+            ModuleNotFoundError("No module named 'rich'", name="rich"),
+            1,
+            f"scalpels x: the Python package rich is not installed in {sys.prefix}; pip install scalpels-exporter "
+            "there brings it\n",
+        ),
         (PermissionError(13, "Permission denied", "/etc/shadow"), 1, "scalpels x: /etc/shadow: Permission denied\n"),
     ],
 )
