@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from web_client import Client
+from web_disk import Disk
 from web_fake import Agent
 
-from scalpels_exporter.web import webfiles
 from scalpels_exporter.web.limits import Limits
 from scalpels_exporter.web.server import Server
 
@@ -106,22 +106,6 @@ def serve() -> Iterator[Serve]:
         loop.close()
     assert left == 0, "tasks were left on the loop"
     assert complaints == []
-
-
-class Disk:
-    """Plays the privileged side: reads the web configuration when it has changed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.last: webfiles.WebFiles | None = None
-        self.calls = 0
-
-    async def __call__(self) -> webfiles.WebFiles | None:
-        self.calls += 1
-        if self.last is not None and not webfiles.changed(self.last):
-            return None
-        self.last = webfiles.read(str(self.path))
-        return self.last
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_a_certificate_replaced_on_disk_is_shown_to_the_next_connection(serve, w
 
 
 def test_the_files_are_looked_at_no_more_than_once_an_interval(serve, web, authority):
-    from conftest import Disk
+    from web_disk import Disk
 
     disk = Disk(web())
     running = serve(fetch=disk, refresh_seconds=60.0)
@@ -106,7 +106,7 @@ def test_a_file_cut_short_while_it_is_written_does_not_open_the_port(serve, web,
 def test_a_privileged_side_that_hangs_or_fails_does_not_stop_the_server(serve, web, authority):
     import asyncio
 
-    from conftest import Disk
+    from web_disk import Disk
 
     disk = Disk(web())
     how = iter(["read", "fail", "hang"])
