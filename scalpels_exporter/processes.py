@@ -13,8 +13,8 @@ def children(pid: int | None = None, proc: str = "/proc") -> list[int]:
     number = os.getpid() if pid is None else pid
     found: list[int] = []
     try:
-        for thread in os.scandir(f"{proc}/{number}/task"):
-            with open(f"{proc}/{number}/task/{thread.name}/children", "rb") as file:  # noqa: PTH123 - at every scrape
+        for thread in os.listdir(f"{proc}/{number}/task"):  # noqa: PTH208 - at every scrape
+            with open(f"{proc}/{number}/task/{thread}/children", "rb") as file:  # noqa: PTH123
                 found += map(int, file.read().split())
     except FileNotFoundError:  # it is gone, or the kernel has no such file
         return found or _children_by_parent(number, proc)
@@ -27,7 +27,7 @@ def _children_by_parent(parent: int, proc: str) -> list[int]:
     """The same for a kernel without CONFIG_PROC_CHILDREN, at the price of a look at every process."""
     if not _is_there(parent, proc):
         return []
-    return [int(x.name) for x in os.scandir(proc) if x.name.isdigit() and _parent(x.name, proc) == parent]
+    return [int(name) for name in os.listdir(proc) if name.isdigit() and _parent(name, proc) == parent]  # noqa: PTH208
 
 
 def _is_there(pid: int, proc: str) -> bool:

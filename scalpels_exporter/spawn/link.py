@@ -47,6 +47,7 @@ class Link:
 
     def close(self) -> None:
         """The spawner then ends every worker and itself."""
+        self._waiting.clear()
         if self._socket.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._socket)
             asyncio.get_running_loop().remove_writer(self._socket)
