@@ -19,7 +19,7 @@ from types import CodeType, ModuleType
 from scalpels_exporter.config.parameters import shorten
 from scalpels_exporter.config.settings import Mistake, Mistakes
 from scalpels_exporter.config.trust import Trust
-from scalpels_exporter.declare import Command, Tracer
+from scalpels_exporter.declare import Bpf, Command, Tracer
 from scalpels_exporter.soundness import problems
 
 ROOT_ALONE = Trust()
@@ -131,7 +131,13 @@ def _of_stem(tracer: Tracer, path: Path, module: ModuleType) -> Iterable[str]:
     if tracer.name != path.stem:
         yield f'name: expected "{path.stem}", the name of its file, got "{tracer.name}"'
     runs = tracer.runs
-    if not isinstance(runs, Command):
+    if isinstance(runs, Bpf):
+        source = path.parent / (runs.source or f"{path.stem}.bpf.c")
+        if not source.is_file():
+            yield f"runs: expected the C source {source.name} beside the file, found none"
+        if runs.companion and not callable(getattr(module, runs.companion, None)):
+            yield f"runs: expected the companion {runs.companion} in the file, found none"
+    elif not isinstance(runs, Command):
         if not callable(getattr(module, runs.function, None)):
             yield f"runs: expected the function {runs.function} in the file, found none"
     elif runs.argv[0].startswith("./"):

@@ -11,6 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from scalpels_exporter.probes import ATTRIBUTION as ATTRIBUTION
+from scalpels_exporter.probes import Bpf as Bpf
+from scalpels_exporter.probes import Companion as Companion
+from scalpels_exporter.probes import Count as Count
+from scalpels_exporter.probes import Distribution as Distribution
+from scalpels_exporter.probes import Field as Field
+from scalpels_exporter.probes import Kernel as Kernel
+from scalpels_exporter.probes import Offset as Offset
+from scalpels_exporter.probes import RawTracepoint as RawTracepoint
+from scalpels_exporter.probes import Samples as Samples
+from scalpels_exporter.probes import Table as Table
+from scalpels_exporter.probes import Tracepoint as Tracepoint
+
 # ---------------------------------------------------------------------------- metrics
 
 
@@ -122,11 +135,6 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
-    """JSON lines, one sample a line, the snapshot closed by `{"end": true}`. See docs/worker-contract.md."""
-
-
-@dataclass(frozen=True, slots=True)
 class OpenMetrics:
     """OpenMetrics or Prometheus text, each snapshot closed by `# EOF`."""
 
@@ -183,7 +191,7 @@ class Generator:
     """A function of the stem, `function(context) -> Iterator[Iterable[Sample]]`: one `next()` a tick."""
 
     function: str = "snapshots"
-    format: Format = Samples()
+    format: Format = field(default_factory=Samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +204,7 @@ class Command:
     """
 
     argv: tuple[str, ...]
-    format: Format = Samples()
+    format: Format = field(default_factory=Samples)
     mode: str = "stream"
     privileged: bool = False  # False: an unprivileged user without any capability
 
@@ -208,7 +216,7 @@ class Tracer:
     name: str  # equals the stem of its file
     help: str  # one sentence
     metrics: tuple[Metric, ...]
-    runs: Generator | Command
+    runs: Generator | Command | Bpf
     parameters: tuple[Parameter, ...] = ()
     needs: Needs = field(default_factory=Needs)
     default: bool = False  # on when the configuration does not name it
@@ -223,6 +231,11 @@ class Tracer:
     def ticked(self) -> bool:
         """Whether a tick is sent to the worker, which then owes one snapshot."""
         return not (isinstance(self.runs, Command) and self.runs.mode == "stream")
+
+    @property
+    def requires(self) -> str:
+        """The tracer that must run beside this one; "" for none."""
+        return ATTRIBUTION if isinstance(self.runs, Bpf) and self.name != ATTRIBUTION else ""
 
 
 # ---------------------------------------------------------------------------- what a generator takes and gives

@@ -13,9 +13,11 @@ from itertools import pairwise
 
 from scalpels_exporter import capabilities
 from scalpels_exporter.bindings import binding_problems
+from scalpels_exporter.bpf.soundness import bpf_problems
 from scalpels_exporter.config.parameters import accept
 from scalpels_exporter.config.shapes import misfits
 from scalpels_exporter.declare import (
+    Bpf,
     Command,
     Counter,
     Explicit,
@@ -214,6 +216,9 @@ def _of_run(tracer: Tracer) -> Iterator[str]:
             yield f'runs: expected the name of a function, got "{runs.function[:40]}"'
         if not isinstance(runs.format, Samples):
             yield "runs: a generator's format is Samples"
+        return
+    if isinstance(runs, Bpf):
+        yield from (f"runs: {problem}" for problem in bpf_problems(tracer, runs))
         return
     yield from _of_command(runs)
     yield from (f"runs: {problem}" for problem in binding_problems(runs.format, tracer.metrics))

@@ -59,7 +59,12 @@ class Ledger:
         return False
 
     def close(
-        self, lost: Mapping[str, int] | None = None, probe_seconds: float = 0.0, probe_runs: int = 0, keep: bool = False
+        self,
+        lost: Mapping[str, int] | None = None,
+        probe_seconds: float = 0.0,
+        probe_runs: int = 0,
+        keep: bool = False,
+        fill: Mapping[str, float] | None = None,
     ) -> Snapshot | None:
         """Ends a snapshot. None when it is not good: spoiled, or not one sample of it could be taken."""
         refused = self.rejections.total - self._refused_before
@@ -74,7 +79,7 @@ class Ledger:
             sums = self.sums.get(metric.name)
             families[metric.name] = sums.close() if sums else self.checks[metric.name].close(keep)
         self._count_slots()
-        return Snapshot(self.tracer, families, self._clock(), lost or {}, probe_seconds, probe_runs)
+        return Snapshot(self.tracer, families, self._clock(), lost or {}, probe_seconds, probe_runs, fill or {})
 
     def publish(self) -> Snapshot | None:
         """The present state of a stream, None when nothing was taken since the last time."""

@@ -25,6 +25,7 @@ class Snapshot:
     lost: Mapping[str, int] = field(default_factory=dict)  # reason → events that the worker says it lost
     probe_seconds: float = 0.0  # run time of the tracer's kernel programs, as the worker says
     probe_runs: int = 0
+    fill: Mapping[str, float] = field(default_factory=dict)  # map of the kernel → used share of it
 
     @property
     def series(self) -> int:

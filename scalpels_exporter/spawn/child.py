@@ -6,6 +6,7 @@ running of a generator or a command are in `worker`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import resource
@@ -16,7 +17,7 @@ from typing import NoReturn
 
 from scalpels_exporter.capabilities import capabilities_of
 from scalpels_exporter.config.settings import Chosen, Settings
-from scalpels_exporter.declare import Command
+from scalpels_exporter.declare import Bpf, Command
 from scalpels_exporter.spawn import privileges
 
 OPEN_FILES = 1024
@@ -54,8 +55,10 @@ def worker_identity() -> Identity | None:
     return identity("scalpels-worker", WORKER_UID)
 
 
-def run(chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner: int) -> NoReturn:
-    """In the forked child: becomes the worker of `chosen`. Never returns."""
+def run(
+    chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner: int, shared: tuple[int, ...] = ()
+) -> NoReturn:
+    """In the forked child: becomes the worker of `chosen`, with `shared` open beside its pipes. Never returns."""
     status = 1
     try:
         os.setsid()
@@ -66,13 +69,14 @@ def run(chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         for target, descriptor in enumerate(pipes):
             os.dup2(descriptor, target)
-        os.closerange(3, OPEN_FILES)
+        kept = _keep(shared)
+        os.closerange(3 + len(kept), OPEN_FILES)
         _limit()
         os.chdir("/")
         os.umask(0o077)
         os.environ.clear()
         os.environ.update(_ENVIRONMENT)
-        status = _become(chosen, settings, spawner)
+        status = _become(chosen, settings, spawner, kept)
     except KeyboardInterrupt:
         status = 130
     except BaseException as error:
@@ -105,7 +109,13 @@ def _at_most(limit: int, value: int) -> None:
     resource.setrlimit(limit, (least, least))
 
 
-def _become(chosen: Chosen, settings: Settings, spawner: int) -> int:
+def _keep(descriptors: tuple[int, ...]) -> tuple[int, ...]:
+    """Moves them to the numbers from 3 on, and gives these."""
+    clear = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 3 + len(descriptors)) for descriptor in descriptors]
+    return tuple(os.dup2(descriptor, target, inheritable=False) for target, descriptor in enumerate(clear, 3))
+
+
+def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int, ...]) -> int:
     runs = chosen.tracer.runs
     who = worker_identity()
     if who is not None:
@@ -121,9 +131,26 @@ def _become(chosen: Chosen, settings: Settings, spawner: int) -> int:
         else:
             privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
         return command.run(chosen, spawner)
+    if isinstance(runs, Bpf):
+        return _become_bpf(chosen, runs, settings, spawner, shared)
     from scalpels_exporter.worker import generator
 
     module = generator.load(chosen.stem)  # before the change of user: the stem may be readable by root alone
     privileges.keep_only(chosen.tracer.needs.capabilities, *((who.uid, who.gid) if who else (None, None)))
     privileges.die_with_parent(spawner)
     return generator.run(chosen, settings.programs, module)
+
+
+def _become_bpf(chosen: Chosen, runs: Bpf, settings: Settings, spawner: int, shared: tuple[int, ...]) -> int:
+    from scalpels_exporter.bpf import worker
+    from scalpels_exporter.bpf.loader import source_of
+    from scalpels_exporter.worker import generator
+
+    # Both before the change of user, as above.
+    source = source_of(chosen).read_text(encoding="utf-8")
+    module = generator.load(chosen.stem) if runs.companion else None
+    who = worker_identity()
+    kept = {*worker.LOADER_CAPABILITIES, *chosen.tracer.needs.capabilities}
+    privileges.keep_only(kept, *((who.uid, who.gid) if who else (None, None)))
+    privileges.die_with_parent(spawner)
+    return worker.run(chosen, settings.programs, source, shared, module)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from scalpels_exporter.bpf.sharing import Shared
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.processes import children, end_children
 from scalpels_exporter.spawn import child, messages, privileges, reader
@@ -54,6 +55,7 @@ class Spawner:
     web_config: Path | None
     workers: dict[int, _Worker] = field(default_factory=dict)  # by pid
     reading: _Reading | None = None
+    shared: Shared = field(default_factory=Shared)  # kernel maps
     sweeping: bool = False  # orphans were killed: what they leave becomes ours next
     web_signature: webfiles.Signature = ()  # of the web configuration that was read last
 
@@ -136,11 +138,11 @@ class Spawner:
     def _fork(self, chosen: Chosen, pipes: tuple[int, int, int]) -> int:
         # A signal that we ignore would be lost on a child that has not got its own way with it yet.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        spawner = os.getpid()
+        spawner, shared = os.getpid(), self.shared.of(chosen)
         try:
             pid = os.fork()
             if pid == 0:
-                child.run(chosen, self.settings, pipes, spawner)
+                child.run(chosen, self.settings, pipes, spawner, shared)
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -96,6 +96,7 @@ class Supervisor:
         moments = [self._beat_at]
         if (lease_end := self.wants.next_end()) is not None:
             moments.append(time.monotonic() + max(0.0, lease_end - time.time()))
+        self.wants.require(tracked.chosen for tracked in self.tracked.values() if not tracked.gone)
         for tracked in list(self.tracked.values()):
             tracked.life.wanted = not tracked.gone and self.wants.wanted(tracked.name, tracked.chosen.enabled)
             owes = tracked.owes_since

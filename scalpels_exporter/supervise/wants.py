@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scalpels_exporter.config.settings import Chosen
+
 LONGEST_LEASE_SECONDS = 7 * 86400.0
 
 
@@ -23,6 +25,7 @@ class Wants:
 
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
+        self._needed: dict[str, list[str]] = {}  # a tracer that others cannot do without → these
 
     def say(self, tracer: str, override: Override) -> None:
         self._overrides[tracer] = override
@@ -31,8 +34,18 @@ class Wants:
         return self._overrides.get(tracer)
 
     def wanted(self, tracer: str, enabled: bool) -> bool:
+        return tracer in self._needed or self._said(tracer, enabled)
+
+    def _said(self, tracer: str, enabled: bool) -> bool:
         said = self._overrides.get(tracer)
         return said.up if said else enabled
+
+    def require(self, every: Iterable[Chosen]) -> None:
+        """Notes what those that are wanted cannot do without: it is wanted as long as they are."""
+        self._needed.clear()
+        for chosen in every:
+            if chosen.tracer.requires and self._said(chosen.tracer.name, chosen.enabled):
+                self._needed.setdefault(chosen.tracer.requires, []).append(chosen.tracer.name)
 
     def expire(self, now: float) -> list[tuple[str, Override]]:
         """Forgets the leases that have ended by `now`, and returns them."""
@@ -53,6 +66,8 @@ class Wants:
     def why(self, tracer: str, enabled: bool) -> str:
         """For people: who wants it so."""
         said = self._overrides.get(tracer)
+        if tracer in self._needed and not self._said(tracer, enabled):
+            return f"needed by {', '.join(self._needed[tracer])}"
         if said is None:
             return "configured" if enabled else "off in the configuration"
         verb = "started" if said.up else "stopped"

@@ -13,12 +13,24 @@ from scalpels_exporter.declare import Counts, Sample
 _OPTIONS = orjson.OPT_APPEND_NEWLINE
 
 
-def encode(samples: Iterable[Sample], lost: Mapping[str, int] | None = None) -> bytes:
-    """One line a sample, closed by the end line. Raises TypeError for a value that is no number and no Counts."""
+def encode(
+    samples: Iterable[Sample],
+    lost: Mapping[str, int] | None = None,
+    probe: tuple[float, int] | None = None,
+    fill: Mapping[str, float] | None = None,
+) -> bytes:
+    """One line a sample, closed by the end line. Raises TypeError for a value that is no number and no Counts.
+
+    `probe` is the run time in seconds and the runs of kernel programs, `fill` the used share of their maps.
+    """
     lines = [_line(sample) for sample in samples]
     end: dict[str, object] = {"end": True}
     if lost:
         end["lost"] = lost
+    if probe:
+        end["probe_seconds"], end["probe_runs"] = probe
+    if fill:
+        end["fill"] = fill
     lines.append(orjson.dumps(end, option=_OPTIONS))
     return b"".join(lines)
 

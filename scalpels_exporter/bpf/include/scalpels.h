@@ -1,0 +1,61 @@
+/* What every kernel program of scalpels-exporter may use. Put in front of the source by the loader, which also
+ * defines, from the declaration: <MAP>_ENTRIES, <MAP>_FIRST and <MAP>_SLOTS for every bound map, LOST_<REASON>,
+ * PARAMETER_<NAME> and the offsets.
+ *
+ * BCC rewrites map.lookup(…) inside functions only: map methods do not work in macros.
+ */
+
+#define PROGRAM_OTHER 0
+
+/* tgid of the initial pid namespace → program. Filled by the tracer `programs`, shared by all. A process that no
+ * rule names is not in it, or is OTHER for a moment. */
+BPF_TABLE("hash", u32, u32, programs, PROGRAMS_ENTRIES);
+BPF_PERCPU_ARRAY(lost, u64, LOST_REASONS);
+
+/* Look this up before anything else: PROGRAM_OTHER for a process that nobody asked about. */
+static __always_inline u32 program_of_current(void)
+{
+    u32 tgid = bpf_get_current_pid_tgid() >> 32;
+    u32 *program = programs.lookup(&tgid);
+    return program ? *program : PROGRAM_OTHER;
+}
+
+static __always_inline void lose(u32 reason)
+{
+    u64 *count = lost.lookup(&reason);
+    if (count)
+        (*count)++;
+}
+
+/* The sub-bucket of `value`: 0 at or below the lowest bound … slots-1 above the highest. bpf/slots.py has the
+ * reasons and the twin that tests compare it with. */
+static __always_inline u32 slot_of(u64 value, int lift, u64 a, u64 b, u64 c, u64 d, int first, u32 slots)
+{
+    int index = 63;
+    if (!value)
+        return 0;
+    if (!(value >> 32)) { value <<= 32; index -= 32; }
+    if (!(value >> 48)) { value <<= 16; index -= 16; }
+    if (!(value >> 56)) { value <<= 8; index -= 8; }
+    if (!(value >> 60)) { value <<= 4; index -= 4; }
+    if (!(value >> 62)) { value <<= 2; index -= 2; }
+    if (!(value >> 63)) { value <<= 1; index -= 1; }
+    index = 4 * index + lift - first + (value > a) + (value > b) + (value > c) + (value > d);
+    if (index < 0)
+        index = 0;
+    if (index > (int)slots - 1)
+        index = slots - 1;
+    return index;
+}
+
+/* slot_of_ns(ns, LATENCY_FIRST, LATENCY_SLOTS) for a metric in seconds. */
+static __always_inline u32 slot_of_ns(u64 ns, int first, u32 slots)
+{
+    return slot_of(ns, SECONDS_LIFT, SECONDS_A, SECONDS_B, SECONDS_C, SECONDS_D, first, slots);
+}
+
+/* The same for a metric in the unit that the kernel counts: bytes. */
+static __always_inline u32 slot_of_plain(u64 value, int first, u32 slots)
+{
+    return slot_of(value, PLAIN_LIFT, PLAIN_A, PLAIN_B, PLAIN_C, PLAIN_D, first, slots);
+}

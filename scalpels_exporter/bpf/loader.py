@@ -1,0 +1,206 @@
+"""The short life of a loader: compile, attach, hand every descriptor over, end. A child of its worker.
+
+It dies with its worker; until it has handed over, everything that it attached dies with it. So nothing is half on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import resource
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from scalpels_exporter.bpf import btf, calls, compiler, costs, handover, headers, maps, tracefs
+from scalpels_exporter.bpf.definitions import Missing, definitions, flags, offsets
+from scalpels_exporter.config.settings import Chosen
+from scalpels_exporter.declare import Bpf, RawTracepoint, Tracepoint
+from scalpels_exporter.spawn import privileges
+from scalpels_exporter.worker.preflight import UNSUPPORTED
+
+FAILED = 1
+_SET_BPF, _ENABLE = 0x40042408, 0x2400  # ioctls of a perf event
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to load. `source` has been read while that was allowed; `programs` is the shared map."""
+
+    chosen: Chosen
+    runs: Bpf
+    source: str
+    programs: int
+
+    @property
+    def file(self) -> str:
+        return source_of(self.chosen).name
+
+
+def source_of(chosen: Chosen) -> Path:
+    """The path of the C source."""
+    runs = chosen.tracer.runs
+    assert isinstance(runs, Bpf)
+    stem = Path(chosen.stem)
+    return stem.parent / (runs.source or f"{stem.stem}.bpf.c")
+
+
+def run(task: Task, sock: socket.socket, worker: int) -> NoReturn:
+    """In the forked child."""
+    status = FAILED
+    try:
+        privileges.die_with_parent(worker)
+        _Loader(task, sock).run()
+        status = 0
+    except Unfit as reason:
+        handover.failed(sock, str(reason), UNSUPPORTED)
+    except (tracefs.NoTracefs, Missing) as reason:
+        handover.failed(sock, str(reason), UNSUPPORTED)
+    except Exception as error:
+        handover.failed(sock, f"{type(error).__name__}: {error}", FAILED)
+    finally:
+        os._exit(status)
+
+
+class Unfit(Exception):
+    """This host cannot load the program; the text says what is missing and what to do."""
+
+
+@dataclass(slots=True)
+class _Loader:
+    task: Task
+    sock: socket.socket
+    links: list[int] = field(default_factory=list)
+    programs: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    counted: int = 0  # 1 when the first of the links is what has the kernel count runs
+
+    def run(self) -> None:
+        begun = time.monotonic()
+        with contextlib.suppress(ValueError, OSError):  # kernels before 5.11 count maps as locked memory
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        found = headers.find()
+        if found is None:
+            raise Unfit(f"no kernel headers are installed: {headers.cure()}")
+        folder = tracefs.open_up()
+        clock = self._count_runs()
+        compiled = self._compile(found)
+        self._attach(compiled, folder)
+        held = compiled.maps()
+        handover.give(self.sock, handover.MAPS, list(held), list(held.values()))
+        handover.give(self.sock, handover.PROGRAMS, list(self.programs), list(self.programs.values()))
+        handover.give(self.sock, handover.LINKS, [""] * len(self.links), self.links)
+        facts = {
+            "headers": found.version,
+            "probes": len(self.links) - self.counted,
+            "seconds": time.monotonic() - begun,
+            "clock_ns": clock,
+            "syscalls": found.numbers(),
+            "warnings": self.warnings,
+            "reads_freely": _reads_freely(held.values()),  # gives every privilege up: the last step
+        }
+        handover.done(self.sock, facts)
+
+    def _count_runs(self) -> float:
+        """Has the kernel count runs and their time for as long as the worker lives. Nanoseconds that counting takes."""
+        try:
+            self.links.append(calls.enable_stats())
+            self.counted = 1
+            return costs.calibrate()
+        except OSError as error:
+            self.warnings.append(f"what its kernel programs cost is not measured ({error}): it takes CAP_SYS_ADMIN")
+            return 0.0
+
+    def _compile(self, found: headers.Headers) -> compiler.Compiled:
+        task = self.task
+        told = definitions(task.chosen.tracer, task.runs, task.chosen.parameters)
+        where = offsets(task.runs, self._types())
+        try:
+            compiled = self._compiled(found, told | where)
+            if not where or not task.runs.selftest or self._is_right(compiled):
+                return compiled
+            # Without the offsets that are wrong here; those that are required are missed now.
+            offsets(task.runs, None)
+            self.warnings.append("the offsets that the kernel's BTF gives are wrong for a known file; done without")
+            return self._compiled(found, told)
+        except compiler.Rejected as rejected:
+            where_at = f"kernel {os.uname().release}, headers {found.version}"
+            raise RuntimeError(f"{task.chosen.tracer.name} ({where_at}): {rejected}") from None
+        except ImportError:
+            raise Unfit("Python's bcc is not installed: apt install python3-bpfcc") from None
+
+    def _types(self) -> btf.Btf | None:
+        if not self.task.runs.offsets or self.task.chosen.parameters.get("btf") is False:
+            return None
+        try:
+            return btf.Btf.of_kernel()
+        except (OSError, btf.Broken):
+            return None
+
+    def _compiled(self, found: headers.Headers, told: Mapping[str, int]) -> compiler.Compiled:
+        compiled = compiler.Compiled(self.task.source, self.task.file, found, flags(told))
+        compiled.share({"programs": self.task.programs})
+        return compiled
+
+    def _is_right(self, compiled: compiler.Compiled) -> bool:
+        known = os.memfd_create("known", os.MFD_CLOEXEC)
+        try:
+            program = compiled.load(self.task.runs.selftest, compiler.RAW_TRACEPOINT)
+            return calls.run_here(program, context=struct.pack("=Q", known)) == os.fstat(known).st_ino & 0xFFFFFFFF
+        finally:
+            os.close(known)
+
+    def _attach(self, compiled: compiler.Compiled, folder: Path) -> None:
+        try:
+            for probe in self.task.runs.probes:
+                raw = isinstance(probe, RawTracepoint)
+                if probe.function not in self.programs:
+                    kind = compiler.RAW_TRACEPOINT if raw else compiler.TRACEPOINT
+                    self.programs[probe.function] = compiled.load(probe.function, kind)
+                if isinstance(probe, Tracepoint):
+                    self._attach_tracepoint(probe, folder)
+                else:
+                    self.links.append(calls.raw_tracepoint_open(probe.name, self.programs[probe.function]))
+        except compiler.Rejected as rejected:
+            raise RuntimeError(f"{self.task.chosen.tracer.name} (kernel {os.uname().release}): {rejected}") from None
+
+    def _attach_tracepoint(self, probe: Tracepoint, folder: Path) -> None:
+        for name in names(probe.name, self.task.chosen.parameters):
+            identity = tracefs.identity(folder, probe.category, name)
+            if identity is None and probe.optional:
+                self.warnings.append(f"this kernel has no tracepoint {probe.category}:{name}")
+                continue
+            if identity is None:
+                raise Unfit(f"this kernel has no tracepoint {probe.category}:{name}")
+            event = calls.perf_tracepoint(identity, min(os.sched_getaffinity(0)))
+            fcntl.ioctl(event, _SET_BPF, self.programs[probe.function])
+            fcntl.ioctl(event, _ENABLE, 0)
+            self.links.append(event)
+
+
+def names(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """`name`, once for each text of the parameter whose name stands in braces in it."""
+    hole = re.search(r"\{(\w+)\}", name)
+    if hole is None:
+        yield name
+        return
+    for text in dict.fromkeys(parameters.get(hole[1], ())):
+        yield name.replace(hole[0], text)
+
+
+def _reads_freely(descriptors: Any) -> bool:
+    """Whether a process without any capability may read the maps that it holds. Drops every one of them."""
+    privileges.keep_only(())
+    try:
+        for descriptor in descriptors:
+            maps.Map.of(descriptor)
+            return True
+    except PermissionError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""The rules that a declaration with a kernel program must keep. Pure, as the package's `soundness`, which asks here."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from scalpels_exporter.bpf.decoders import NAMES
+from scalpels_exporter.declare import (
+    Bpf,
+    Counter,
+    Distribution,
+    Exponential,
+    Field,
+    Histogram,
+    RawTracepoint,
+    Table,
+    Tracer,
+)
+
+_C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_MAP_NAME = re.compile(r"[a-z][a-z0-9_]{0,14}")  # the kernel keeps 15 letters
+_DEFINE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+_POINT = re.compile(r"[A-Za-z0-9_]+")
+_FORMATS = re.compile(r"[bBhHiIqQ]|[1-9]\d{0,2}s")
+_TAKEN = ("programs", "lost")
+_MOST_PROBES = 512
+
+
+def bpf_problems(tracer: Tracer, runs: Bpf) -> Iterator[str]:
+    """One line for each rule that is broken."""
+    if not 0 < len(runs.probes) <= _MOST_PROBES:
+        yield f"expected 1 to {_MOST_PROBES} probes, got {len(runs.probes)}"
+    if runs.source and ("/" in runs.source or not runs.source.endswith(".c")):
+        yield f'source: expected the name of a .c file beside the stem, got "{runs.source[:60]}"'
+    for name in (*(probe.function for probe in runs.probes), *filter(None, (runs.companion, runs.selftest))):
+        if not _C_NAME.fullmatch(name):
+            yield f'expected the name of a function, got "{name[:40]}"'
+    for probe in runs.probes:
+        yield from _of_point(tracer, probe.name, isinstance(probe, RawTracepoint))
+    for offset in runs.offsets:
+        if not _DEFINE.fullmatch(offset.define):
+            yield f'offset {offset.struct}.{offset.member}: expected a name in capitals, got "{offset.define[:40]}"'
+    for reason in runs.lost:
+        if not _MAP_NAME.fullmatch(reason) or reason == "full":
+            yield f'lost: expected lower-case words, and not full, which is there already; got "{reason[:40]}"'
+    for table in runs.tables:
+        yield from (f"map {table.map}: {problem}" for problem in _of_table(tracer, table))
+
+
+def _of_point(tracer: Tracer, name: str, raw: bool) -> Iterator[str]:
+    lists = [parameter.name for parameter in tracer.parameters if parameter.kind == "texts"]
+    plain = re.sub(r"\{(\w+)\}", lambda m: "x" if m[1] in lists and not raw else m[0], name, count=1)
+    if not _POINT.fullmatch(plain):
+        yield f'probe: expected a tracepoint\'s name, with {{x}} for a parameter x of texts; got "{name[:60]}"'
+
+
+def _of_table(tracer: Tracer, table: Table) -> Iterator[str]:
+    if not _MAP_NAME.fullmatch(table.map) or table.map in _TAKEN:
+        yield "expected a name of lower-case letters and digits, at most 15, and none of programs and lost"
+    if not table.key or not table.values:
+        yield "expected a key and a value"
+    for field in table.key:
+        yield from (f"key {field.label}: {problem}" for problem in _of_field(field))
+    labels = {field.label for field in table.key}
+    if sum(isinstance(value, Distribution) for value in table.values) > 1:
+        yield "expected one Distribution at most"
+    for value in table.values:
+        metric = tracer.metric(value.metric)
+        if metric is None:
+            yield f"{value.metric} is not among the metrics"
+            continue
+        if isinstance(value, Distribution):
+            if not (isinstance(metric, Histogram) and isinstance(metric.buckets, Exponential)):
+                yield f"{metric.name}: a Distribution is a Histogram with Exponential buckets"
+        elif not isinstance(metric, Counter):
+            yield f"{metric.name}: a Count is a Counter"
+        for label in metric.labels:
+            if label not in labels:
+                yield f"{metric.name}: no member of the key gives the label {label}"
+
+
+def _of_field(field: Field) -> Iterator[str]:
+    if field.decoder not in NAMES:
+        yield f'expected a decoder, one of {", ".join(NAMES)}; got "{field.decoder[:40]}"'
+    if not _FORMATS.fullmatch(field.format):
+        yield f'expected one letter of Python\'s struct, or a length and s; got "{field.format[:20]}"'
+    elif (field.decoder == "text") != field.format.endswith("s"):
+        yield "a text, and nothing else, has a format like 16s"
+    elif struct.calcsize(field.format) > 256:
+        yield "expected at most 256 bytes"
+    if bool(field.words) != (field.decoder == "choice"):
+        yield "a choice, and nothing else, has words"

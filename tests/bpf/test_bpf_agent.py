@@ -1,0 +1,61 @@
+"""A tracer with a kernel program, driven through the real agent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from running import QUIET, RunningAgent
+
+# Reads a line, touches that many fresh pages, and says so.
+TOUCHING = """
+import mmap, sys
+print("ready", flush=True)
+for line in sys.stdin:
+    pages = int(line)
+    with mmap.mmap(-1, pages * mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+        for page in range(pages):
+            memory[page * mmap.PAGESIZE] = 1
+    print(pages, flush=True)
+"""
+
+
+def settings(folder: Path) -> str:
+    rules = "programs:\n  - {name: toucher, cmdline: mark-of-the-toucher}\n"
+    return f"tracer_folders: [{folder}]\n{rules}{QUIET}  faults: {{}}\n"
+
+
+def counted(agent: RunningAgent) -> float | None:
+    return agent.value("scalpels_faults_total", program="toucher")
+
+
+@pytest.mark.root
+def test_a_contributors_tracer_counts_page_faults_of_a_program(
+    bcc: None, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: agent.value("scalpels_worker_up", tracer="faults") == 1, 30, "faults is up")
+    with subprocess.Popen(
+        [sys.executable, "-c", TOUCHING, "mark-of-the-toucher"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        until(lambda: agent.value("scalpels_programs_processes", program="toucher") == 1, 10, "the child has its name")
+        assert child.stdout.readline() == "ready\n"
+        before = counted(agent) or 0
+        child.stdin.write("5000\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "5000\n"
+        assert 5000 <= (counted(agent) or 0) - before < 5100
+        child.stdin.close()
+    until(lambda: agent.value("scalpels_programs_processes", program="toucher") == 0, 10, "its end was seen")
+    assert (agent.value("scalpels_tracer_probe_runs_total", tracer="faults") or 0) > 5000
+    assert 0 < (agent.value("scalpels_tracer_probe_seconds_total", tracer="faults") or 0) < 1
