@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +26,36 @@ ROOT = Path(__file__).parent.parent
 # Switches off every tracer that is on by default: the beginning of a configuration with a test's own ones alone.
 QUIET = "tracers:\n" + "".join(f"  {name}: off\n" for name, x in load(None).tracers.items() if x.enabled)
 WORKERS = Path(__file__).parent / "workers"
+
+
+@cache
+def public_python() -> tuple[str, dict[str, str]]:
+    """An interpreter and its environment that any user can run this code with, wherever the checkout lies.
+
+    A copy of the package and of what it depends on, made once, because a checkout in root's home is root's alone.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scalpels-public-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("scalpels_exporter", "tracers"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    wanted, seen = ["scalpels-exporter"], set[str]()
+    while wanted:
+        name = re.split(r"[^\w.-]", wanted.pop())[0]
+        if name in seen:
+            continue
+        seen.add(name)
+        with contextlib.suppress(metadata.PackageNotFoundError):  # an extra's, or another platform's
+            found = metadata.distribution(name)
+            wanted += [line for line in found.requires or [] if "extra ==" not in line]
+            for file in [] if name == "scalpels-exporter" else found.files or []:
+                if ".." not in file.parts and file.locate().is_file():
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(file.locate(), folder / file)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return str(Path(sys.executable).resolve()), {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 T = TypeVar("T")
 
 

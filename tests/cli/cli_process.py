@@ -11,7 +11,7 @@ from io import StringIO
 from typing import Any
 
 from rich.console import Console
-from running import ROOT
+from running import ROOT, public_python
 
 from scalpels_exporter.cli.screen import Screen
 
@@ -33,12 +33,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(*words: object, prefix: tuple[str, ...] = (), seconds: float = 60, **env: str) -> Any:
     """`scalpels WORDS…` to its end; `prefix` stands before it, as setpriv does. Never a traceback."""
+    other = public_python() if prefix else (sys.executable, {})  # another user may not enter this checkout
     done = subprocess.run(
-        [*prefix, *command(*words)],
+        [*prefix, other[0], *command(*words)[1:]],
         capture_output=True,
         text=True,
         timeout=seconds,
-        env=environment(**env),
+        env=environment(**{**env, **other[1]}),
         stdin=subprocess.DEVNULL,
     )
     assert "Traceback" not in done.stderr + done.stdout

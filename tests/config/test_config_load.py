@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,9 +180,9 @@ def test_mistakes_in_stems_come_with_those_of_the_file(mistaken: Mistaken, tmp_p
     ]
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, builtin: Path = BUILTIN) -> str:
     with pytest.raises(Mistakes) as caught:
-        load(path, builtin=BUILTIN)
+        load(path, builtin=builtin)
     assert len(caught.value.found) == 1
     return str(caught.value).replace(f"{path.parent}/", "")
 
@@ -192,7 +193,8 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "folder") == "folder: expected a file, found something else"
 
 
-def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path, open_folder: Path) -> None:
+    builtin = shutil.copytree(BUILTIN, open_folder / "builtin")  # the checkout may be root's alone
     file = tmp_path / "a.yaml"
     file.write_text("{}")
     file.chmod(0)
@@ -200,7 +202,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     if root:
         os.seteuid(65534)
     try:
-        assert refused(file) == "a.yaml: cannot be read: Permission denied"
+        assert refused(file, builtin) == "a.yaml: cannot be read: Permission denied"
     finally:
         if root:
             os.seteuid(0)

@@ -16,7 +16,7 @@ from running import RunningAgent, wait_until
 
 Start = Callable[..., RunningAgent]
 Until = Callable[..., Any]
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.root]  # every default tracer is expected to run
 
 
 def free_port() -> int:

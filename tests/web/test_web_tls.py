@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from running import public_python
 
 REFUSED = "scalpels_agent_http_refused_total"
 
@@ -228,7 +228,8 @@ def test_a_process_without_root_that_may_not_be_dumped_makes_a_context_of_bytes(
     for name in ("server.key", "web.yml"):
         (path.parent / name).chmod(0o600)
     files = pickle.dumps(webfiles.read(str(path)))
-    done = subprocess.run([sys.executable, "-c", UNPRIVILEGED], input=files, capture_output=True, check=False)
+    python, environment = public_python()
+    done = subprocess.run([python, "-c", UNPRIVILEGED], input=files, capture_output=True, env=environment, check=False)
     assert done.stdout == b"True\n", done.stderr
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from running import public_python
 
 from scalpels_exporter.declare import Context
 from scalpels_exporter.programs import census as census_module
@@ -158,19 +158,19 @@ def unreadable_as_nobody(capabilities: set[str]) -> list[str]:
     added = ",".join(["-all", *(f"+{name}" for name in names)])
     setpriv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"--inh-caps={added}"]
     ambient = [f"--ambient-caps={added}"] if names else []
+    python, environment = public_python()
     sleeper = subprocess.Popen(["sleep", "60"])
     try:
         done = subprocess.run(
-            [*setpriv, *ambient, sys.executable, "-c", textwrap.dedent(script), str(sleeper.pid)],
+            [*setpriv, *ambient, python, "-c", textwrap.dedent(script), str(sleeper.pid)],
             input="\n",
             capture_output=True,
             text=True,
-            env={"PYTHONPATH": str(HERE.parents[2]), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment,
         )
     finally:
         sleeper.kill()
         sleeper.wait()
-    if "loaded" not in done.stdout:
-        pytest.skip(f"another user cannot load this checkout: {done.stderr.strip().splitlines()[-1:]}")
+    assert "loaded" in done.stdout, done.stderr
     files: list[str] = json.loads(done.stdout.splitlines()[-1])
     return files
