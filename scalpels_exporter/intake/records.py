@@ -53,12 +53,18 @@ class RecordReader:
                 if parser.line(text) and self._tables:
                     good = ledger.close() or good
             if ends:
-                good = self.finish() or good
+                good = self._end_run() or good
         if ledger.updates:
             good = ledger.publish() or good
         return good
 
     def finish(self) -> Snapshot | None:
+        """A worker that ended without a word leaves the last good snapshot as it is."""
+        self._parser.end()
+        return self._ledger.publish()
+
+    def _end_run(self) -> Snapshot | None:
+        """What a run printed is its whole state, also when that is nothing."""
         self._parser.end()
         return self._ledger.close(keep=self._ledger.updates)
 
