@@ -50,7 +50,8 @@ def exporter() -> int:
 
 def _main(words: list[str], program: str = "") -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if stream is not None:  # closed by whoever started this
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     name = program or (f"scalpels {words[0]}" if words and words[0] in VERBS else "scalpels")
     # Looked for here, because it also counts while the arguments are parsed.
     debug = "--log.level=debug" in words or ("--log.level", "debug") in pairwise(words)

@@ -229,7 +229,8 @@ def test_a_process_without_root_that_may_not_be_dumped_makes_a_context_of_bytes(
         (path.parent / name).chmod(0o600)
     files = pickle.dumps(webfiles.read(str(path)))
     python, environment = public_python()
-    done = subprocess.run([python, "-c", UNPRIVILEGED], input=files, capture_output=True, env=environment, check=False)
+    command = [python, "-c", UNPRIVILEGED]
+    done = subprocess.run(command, input=files, capture_output=True, env=environment, cwd="/", check=False)
     assert done.stdout == b"True\n", done.stderr
 
 

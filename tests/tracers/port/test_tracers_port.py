@@ -88,9 +88,9 @@ def port_fixture(stem: Callable[[str], ModuleType]) -> ModuleType:
 @pytest.fixture(name="start")
 def start_fixture(port: ModuleType, namespace: Namespace, script: Any) -> Callable[..., Any]:
     """The script, as the worker runs it, in the namespace."""
-    file = Path(str(port.__file__)).parent / port.TRACER.runs.argv[0]
 
     def start(number: int = PORT, before: tuple[str, ...] = ()) -> Any:
+        file = Path(str(port.__file__)).parent / port.TRACER.runs.argv[0]
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
         return script(port.TRACER, namespace.argv(*before, str(file), str(number)), environment)
 
