@@ -6,6 +6,7 @@ that was typed is imported.
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -49,9 +50,11 @@ def exporter() -> int:
 
 
 def _main(words: list[str], program: str = "") -> int:
+    # None where whoever started this has closed it.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # closed by whoever started this
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     name = program or (f"scalpels {words[0]}" if words and words[0] in VERBS else "scalpels")
     # Looked for here, because it also counts while the arguments are parsed.
     debug = "--log.level=debug" in words or ("--log.level", "debug") in pairwise(words)
