@@ -10,13 +10,17 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from scalpels_exporter.bpf import btf, headers
 from scalpels_exporter.capabilities import capabilities_of, effective_user
-from scalpels_exporter.declare import Command, Tracer
+from scalpels_exporter.declare import Bpf, Command, Tracer
 
 # Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
 _UNDER_SYS_ADMIN = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE", "CAP_SYSLOG"})
+
+_OF_KERNEL_PROGRAMS = ("CAP_BPF", "CAP_PERFMON")
 
 # What brings a file that a kernel setting hides: beginning of the path → what to do.
 _KERNEL_FILES = {
@@ -56,6 +60,8 @@ def lacks(
     capabilities: Set[str] | None = None,
     release: str | None = None,
     which: Callable[[str], str | None] = shutil.which,
+    has_module: Callable[[str], object] = find_spec,
+    find_headers: Callable[[], object] = headers.find,
 ) -> list[Lack]:
     """What this host lacks to run `tracer`, nothing when it can: kernel, capabilities, commands, files.
 
@@ -68,12 +74,32 @@ def lacks(
     if kernel_version(release) < needs.kernel:
         least = ".".join(map(str, needs.kernel))
         found.append(Lack(f"kernel {release} is older than {least}", f"boot a kernel of at least {least}"))
-    found += _lacking_capabilities(needs.capabilities, have, root=effective_user("self", proc) == 0)
+    wanted = (*_OF_KERNEL_PROGRAMS, *needs.capabilities) if isinstance(tracer.runs, Bpf) else needs.capabilities
+    found += _lacking_capabilities(tuple(dict.fromkeys(wanted)), have, root=effective_user("self", proc) == 0)
     found += [_lacking_command(name, tracer) for name in _commands(tracer) if which(name) is None]
     for file in needs.files:
         path = f"{proc}{file.removeprefix('/proc')}" if file.startswith("/proc/") else file
         if not os.access(path, os.R_OK, effective_ids=True):
             found.append(_lacking_file(file, Path(path).exists(), tracer))
+    if isinstance(tracer.runs, Bpf):
+        found += _lacking_for_kernel_programs(tracer, tracer.runs, release, has_module, find_headers)
+    return found
+
+
+def _lacking_for_kernel_programs(
+    tracer: Tracer,
+    runs: Bpf,
+    release: str,
+    has_module: Callable[[str], object],
+    find_headers: Callable[[], object],
+) -> list[Lack]:
+    found = []
+    if not has_module("bcc"):
+        found.append(Lack("Python's bcc is not installed", "apt install python3-bpfcc"))
+    if find_headers() is None:
+        found.append(Lack("no kernel headers are installed", headers.cure(release)))
+    if any(offset.required for offset in runs.offsets) and not btf.VMLINUX.exists():
+        found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
     return found
 
 

@@ -148,6 +148,12 @@ def _of_tracers(every: Sequence[Status]) -> Iterator[Metric]:
     yield _counter(
         "scalpels_tracer_lost", "Events that the tracer lost, by reason.", ("tracer", "reason"), _by(every, "lost")
     )
+    yield _gauge(
+        "scalpels_tracer_map_fill_ratio",
+        "Used share of a map of the tracer's kernel programs; what does not fit in is lost with the reason full.",
+        ("tracer", "map"),
+        (((s.tracer, name), share) for s in every for name, share in sorted(s.fill.items())),
+    )
     yield _gauge("scalpels_tracer_series", "Series of the tracer now.", ("tracer",), each(lambda s: float(s.series)))
     yield _counter(
         "scalpels_tracer_series_folded",

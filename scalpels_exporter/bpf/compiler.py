@@ -36,7 +36,7 @@ class Compiled:
         complaints = Complaints()
         try:
             with complaints:
-                self._bpf = bcc.BPF(text=text, cflags=[*_COMMON_FLAGS, *headers.flags(), *flags])
+                self._bpf = bcc.BPF(text=text.encode(), cflags=[*_COMMON_FLAGS, *headers.flags(), *flags])
         except Exception as error:
             raise Rejected(complaints.first() or str(error)) from None
 
@@ -59,7 +59,7 @@ class Compiled:
         complaints = Complaints()
         try:
             with complaints:
-                return int(self._bpf.load_func(function, kinds[kind]).fd)
+                return int(self._bpf.load_func(function.encode(), kinds[kind]).fd)
         except Exception as error:
             raise Rejected(f"{function}: {complaints.last() or error}") from None
 

@@ -61,6 +61,7 @@ class Alone:
         self._start = (settings, config)
         self._stdin = -1
         self._log = b""
+        self._beside: list[int] = []  # pipes of the tracer that ours requires
         self._read: dict[int, Callable[[], None]] = {}
 
     @property
@@ -88,7 +89,8 @@ class Alone:
             privileges.hide_memory()
             confine()
             self._read[self._link.fileno()] = self._answer
-            self._link.send(messages.encode(messages.Start(self.tracer.name, RUN)))
+            for name in filter(None, (self.tracer.requires, self.tracer.name)):
+                self._link.send(messages.encode(messages.Start(name, RUN)))
             self.wait(lambda: self.pid, START_SECONDS)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, _end)
@@ -113,6 +115,8 @@ class Alone:
 
     def _gone(self) -> None:
         self._link.close()
+        for descriptor in self._beside:
+            os.close(descriptor)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._spawner, 0)
 
@@ -145,6 +149,10 @@ class Alone:
         if not packet:
             raise Problem("the process that keeps the worker is gone")
         match messages.split(packet):
+            case ["started", name, _, _] if name != self.tracer.name:
+                self._beside = descriptors  # what it does is seen in ours
+            case ["ended", name, _, how] if name != self.tracer.name:
+                self._say("log", f"W! {name} ended with {how}")
             case ["started", _, _, pid]:
                 self.pid, self.started = int(pid), time.time()
                 self._stdin, stdout, stderr = descriptors

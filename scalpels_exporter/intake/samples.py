@@ -106,10 +106,11 @@ class SamplesReader:
             self._rejections.add(Reason.BAD_SYNTAX, 'an object line closes a snapshot: {"end": true}', item)
             return None
         lost, seconds, runs = item.get("lost", {}), item.get("probe_seconds", 0.0), item.get("probe_runs", 0)
-        if not (_is_lost(lost) and _is_amount(seconds) and _is_amount(runs)):
-            self._rejections.add(Reason.BAD_SYNTAX, "lost, probe_seconds and probe_runs are amounts", item)
+        fill = item.get("fill", {})
+        if not (_is_lost(lost) and _is_amount(seconds) and _is_amount(runs) and _is_fill(fill)):
+            self._rejections.add(Reason.BAD_SYNTAX, "lost, probe_seconds, probe_runs and fill are amounts", item)
             return self._ledger.close()
-        return self._ledger.close(lost, float(seconds), int(runs))
+        return self._ledger.close(lost, float(seconds), int(runs), fill=fill)
 
     def _skip(self, block: bytes) -> Snapshot | None:
         """Looks for the end of a snapshot that was refused; its samples are not even decoded."""
@@ -178,4 +179,12 @@ def _is_lost(value: Any) -> bool:
         value.__class__ is dict
         and len(value) <= LOST_REASONS
         and all(0 < len(name) <= 64 and count.__class__ is int and count >= 0 for name, count in value.items())
+    )
+
+
+def _is_fill(value: Any) -> bool:
+    return (
+        value.__class__ is dict
+        and len(value) <= LOST_REASONS
+        and all(0 < len(name) <= 64 and _is_amount(share) for name, share in value.items())
     )

@@ -27,7 +27,9 @@ def measure(every: Iterable[Tracked]) -> None:
         tracked.usage = now
         # What it prints costs the agent too: a flood is paid for by who makes it.
         reading = tracked.pipes.cpu_seconds if tracked.pipes else 0.0
-        tracked.spending.note(time.monotonic(), tracked.spent + now.cpu_seconds + reading)
+        # Not while it starts: what compiling takes is paid once.
+        if tracked.life.state is State.RUNNING:
+            tracked.spending.note(time.monotonic(), tracked.spent + now.cpu_seconds + reading + tracked.probed)
 
 
 def over_budget(every: Iterable[Tracked], share_of_cpus: float, window_seconds: float) -> set[str]:

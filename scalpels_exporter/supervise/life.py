@@ -13,7 +13,7 @@ from enum import Enum, auto
 from scalpels_exporter.supervise.status import State
 
 STOP_GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
-START_SECONDS = 30.0  # to the first good snapshot of a worker that answers ticks
+START_SECONDS = 60.0  # to the first good snapshot of a worker that answers ticks; kernel programs are compiled in it
 HUNG_SECONDS = 60.0  # a tick unanswered for so long
 STEADY_SECONDS = 30.0  # up for so long: the back-off begins anew
 MOST_EARLY_DEATHS = 5

@@ -1,6 +1,6 @@
 """The overhead budget of the node, enforced: who uses more than its share is asked less often, then stopped.
 
-Counts CPU seconds that `usage` has measured (and the kernel programs' run time, once tracers have some); decides
+Counts CPU seconds that `usage` has measured and the run time of kernel programs; decides
 by windows of time, so that one dear moment is forgiven. Pure: `supervisor` acts.
 """
 

@@ -43,6 +43,7 @@ def _status(supervisor: Supervisor, store: Store, tracked: Tracked) -> Status:
         lost=dict(snapshot.lost) if snapshot else {},
         probe_seconds=snapshot.probe_seconds if snapshot else 0.0,
         probe_runs=snapshot.probe_runs if snapshot else 0,
+        fill=dict(snapshot.fill) if snapshot else {},
         picture_title=title,
         picture_unit=unit,
         picture=tuple(tracked.picture),

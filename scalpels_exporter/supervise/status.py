@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -47,3 +47,4 @@ class Status:
     picture_title: str  # help of the metric drawn, "" when none
     picture_unit: str  # what `picture` is in: "seconds/s", "bytes" …
     picture: tuple[tuple[float, float], ...]  # (unix time, value): rate of a counter or histogram, level of a gauge
+    fill: dict[str, float] = field(default_factory=dict)  # map of the kernel → used share of it

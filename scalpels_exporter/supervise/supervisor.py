@@ -252,7 +252,7 @@ class Supervisor:
         if snapshot is None or tracked.life.state is State.STOPPING:
             return
         self._store.put(snapshot)
-        tracked.snapshot_at = snapshot.taken
+        tracked.snapshot_at, tracked.probed = snapshot.taken, snapshot.probe_seconds
         if tracked.life.state is State.STARTING:
             tracked.life.good_snapshot(time.monotonic())
             self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))

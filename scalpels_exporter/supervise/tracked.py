@@ -34,6 +34,7 @@ class Tracked:
     last_words: str = ""  # the last line of its stderr that was an error
     since: float = 0.0  # unix time of the last change of state
     snapshot_at: float | None = None  # unix time
+    probed: float = 0.0  # run time of its kernel programs in the present life, seconds
     starts: int = 0
     exits: Counter[str] = field(default_factory=Counter)
     timeouts: int = 0

@@ -26,7 +26,7 @@ def status(tracer: str, state: State = State.RUNNING, **more: object) -> Status:
 FULL = status(
     "fs", starts=3, exits={"signal": 2, "hung": 1}, timeouts=4, skipped=5, rejected={"bad_syntax": 6}, folded=7,
     series=8, snapshot_at=9.5, cpu_seconds=10.5, memory_bytes=11, lost={"ring full": 12}, probe_seconds=13.5,
-    probe_runs=14,
+    probe_runs=14, fill={"latency": 0.25},
 )  # fmt: skip
 EVERY = [FULL, status("sql", State.UNSUPPORTED)]
 ORDERS = {("fs", "stop", "ok"): 2}
@@ -63,6 +63,7 @@ def test_every_number_of_a_status_has_its_series() -> None:
         'scalpels_tracer_lost_total{reason="ring full",tracer="fs"}': 12,
         'scalpels_tracer_probe_seconds_total{tracer="fs"}': 13.5,
         'scalpels_tracer_probe_runs_total{tracer="fs"}': 14,
+        'scalpels_tracer_map_fill_ratio{map="latency",tracer="fs"}': 0.25,
         "scalpels_agent_config_last_reload_successful": 0,
         "scalpels_agent_config_last_reload_success_timestamp_seconds": 100,
         "scalpels_agent_config_last_reload_failure_timestamp_seconds": 200,
