@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from scalpels_exporter import __version__
 from scalpels_exporter.cli.boundary import guarded
@@ -52,14 +52,18 @@ def exporter() -> int:
 
 def _main(words: list[str], program: str = "") -> int:
     # None where whoever started this has closed it.
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     name = program or (f"scalpels {words[0]}" if words and words[0] in VERBS else "scalpels")
     # Looked for here, because it also counts while the arguments are parsed.
     debug = "--log.level=debug" in words or ("--log.level", "debug") in pairwise(words)
     return guarded(name, lambda: _run(words, program), debug=debug)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _run(words: list[str], program: str) -> int:
