@@ -1,0 +1,105 @@
+"""Hosts that give less: every one of them runs the tracer, or says in one line why not and what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from running import QUIET, RunningAgent
+
+pytestmark = pytest.mark.root
+IN_A_NAMESPACE = ["unshare", "--mount", "sh", "-c"]
+WITHOUT_TRACEFS = [*IN_A_NAMESPACE, 'mount -t tmpfs none /sys/kernel/tracing && exec "$@"', "sh"]
+WITHOUT_HEADERS = [
+    *IN_A_NAMESPACE,
+    'mount -t tmpfs none /usr/src && if [ -d /lib/modules ]; then mount -t tmpfs none /lib/modules; fi && exec "$@"',
+    "sh",
+]
+WITHOUT_PERFMON = ["capsh", "--drop=cap_perfmon,cap_sys_admin", "--", "-c", 'exec "$@"', "sh"]
+LITTLE = {
+    "256 file descriptors": ["prlimit", "--nofile=256:256"],
+    "8 MiB of locked memory": ["prlimit", "--memlock=8388608:8388608"],
+    "no tracefs mounted": WITHOUT_TRACEFS,
+}
+
+
+@pytest.fixture(autouse=True)
+def _tools(bcc: None) -> None:
+    for command in ("unshare", "prlimit", "capsh"):
+        if shutil.which(command) is None:
+            pytest.skip(f"needs {command}")
+
+
+def settings(folder: Path, more: str = "faults: {}") -> str:
+    return f"tracer_folders: [{folder}]\n{QUIET}  {more}\n"
+
+
+@pytest.mark.parametrize("host", LITTLE)
+def test_a_tracer_runs_with_little(
+    host: str, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    agent = start_agent(settings(tracer_folder), user=LITTLE[host])
+    until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        (WITHOUT_HEADERS, "no kernel headers are installed (apt install linux-headers-"),
+        (WITHOUT_PERFMON, "CAP_PERFMON missing"),
+    ],
+)
+def test_a_host_that_cannot_load_is_unsupported_with_what_mends_it(
+    host: list[str],
+    reason: str,
+    start_agent: Callable[..., RunningAgent],
+    tracer_folder: Path,
+    until: Callable[..., object],
+) -> None:
+    agent = start_agent(settings(tracer_folder), user=host)
+    until(lambda: agent.tracer("faults")["state"] == "unsupported", 20, "it is unsupported")
+    assert reason in agent.tracer("faults")["why"]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("#error out of ideas\n", "faults.bpf.c:1:2: error: out of ideas"),
+        ("int on_fault(void *ctx) { return *(int *)0xdead; }\n", "on_fault: R"),
+        ("int on_fault(void *ctx) { return 0; }\n", "faults.bpf.c: the source has no map faults"),
+    ],
+)
+def test_a_source_that_is_refused_is_named_with_kernel_headers_and_its_first_error(
+    source: str, why: str, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    (tracer_folder / "faults.bpf.c").write_text(source)
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: agent.tracer("faults")["state"] == "backoff", 20, "it has failed")
+    said = agent.tracer("faults")["why"]
+    assert why in said
+    if "no map" not in why:
+        assert "faults (kernel " in said
+    assert agent.tracer("programs")["state"] in ("running", "starting")
+
+
+def test_an_unknown_tracepoint_is_unsupported_and_named(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    stem = tracer_folder / "faults.py"
+    stem.write_text(stem.read_text().replace("page_fault_user", "page_fault_loser"))
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: agent.tracer("faults")["state"] == "unsupported", 20, "it is unsupported")
+    assert "this kernel has no tracepoint exceptions:page_fault_loser" in agent.tracer("faults")["why"]
+
+
+def test_the_agent_serves_while_it_compiles_and_runs_what_others_need(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    agent = start_agent(settings(tracer_folder))
+    assert agent.get("/-/healthy", timeout=1).status_code == 200
+    until(lambda: agent.tracer("programs")["state"] == "running", 30, "programs runs")
+    assert agent.tracer("programs")["why"] == "needed by faults"
+    agent.post("/api/v1/tracers/faults/stop", {})
+    until(lambda: agent.tracer("programs")["state"] == "stopped", 10, "nobody needs it any more")
