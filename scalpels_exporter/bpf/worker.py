@@ -91,7 +91,8 @@ class _Worker:
         self._runs = runs
         self._handed = handed
         facts = handed.facts
-        own = set(chosen.tracer.needs.capabilities) if runs.companion else set()
+        # What only loading takes is given up; the Python part keeps what else it was declared to need.
+        own = set(chosen.tracer.needs.capabilities) - set(LOADER_CAPABILITIES) if runs.companion else set()
         privileges.keep_only(own | (set() if facts["reads_freely"] else {"CAP_BPF"}))
         for warning in facts["warnings"]:
             say("W!", warning)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import QUIET, RunningAgent
+from running import QUIET, ROOT, RunningAgent, processes_of
+
+from scalpels_exporter.capabilities import capabilities_of
 
 # Reads a line, touches that many fresh pages, and says so.
 TOUCHING = """
@@ -59,3 +61,36 @@ def test_a_contributors_tracer_counts_page_faults_of_a_program(
     until(lambda: agent.value("scalpels_programs_processes", program="toucher") == 0, 10, "its end was seen")
     assert (agent.value("scalpels_tracer_probe_runs_total", tracer="faults") or 0) > 5000
     assert 0 < (agent.value("scalpels_tracer_probe_seconds_total", tracer="faults") or 0) < 1
+
+
+def worker(agent: RunningAgent, tracer: str) -> int:
+    [pid] = [pid for pid in processes_of(agent.pid) if Path(f"/proc/{pid}/comm").read_text() == f"sc:{tracer}\n"]
+    return pid
+
+
+@pytest.mark.root
+def test_what_stays_after_loading_has_no_compiler_in_memory_and_next_to_no_privilege(
+    bcc: None, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    agent = start_agent(settings(tracer_folder))
+    for name in ("faults", "programs"):
+        until(lambda name=name: agent.tracer(name)["state"] == "running", 30, f"{name} runs")
+        pid = worker(agent, name)
+        assert processes_of(pid) == [pid]
+        mapped = Path(f"/proc/{pid}/maps").read_text()
+        assert "libbcc" not in mapped
+        assert "LLVM" not in mapped
+        kept = capabilities_of(pid) - {"CAP_BPF"}  # which kernels before 5.19 want for reading maps
+        assert kept == ({"CAP_SYS_PTRACE"} if name == "programs" else set())
+
+
+@pytest.mark.root
+def test_once_runs_a_kernel_tracer_without_an_agent(bcc: None, tracer_folder: Path) -> None:
+    config = tracer_folder / "scalpels.yaml"
+    config.write_text(settings(tracer_folder))
+    done = subprocess.run(
+        [sys.executable, "-m", "scalpels_exporter", "once", "faults", f"--config.file={config}"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert 'scalpels_faults_total{program="scalpels"}' in done.stdout

@@ -34,8 +34,9 @@ for line in sys.stdin:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("btf", ["on", "off"])
 def test_forks_are_inherited_execs_looked_at_again_and_exits_removed(
-    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+    btf: str, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:
     if importlib.util.find_spec("bcc") is None or headers.find() is None:
         pytest.skip("needs python3-bpfcc and kernel headers")
@@ -44,7 +45,7 @@ def test_forks_are_inherited_execs_looked_at_again_and_exits_removed(
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        agent = start_agent(f"{RULES}{QUIET}  programs: {{}}\n")
+        agent = start_agent(f"{RULES}{QUIET}  programs: {{btf: {btf}}}\n")
 
         def processes(program: str) -> float | None:
             return agent.value("scalpels_programs_processes", program=program)
