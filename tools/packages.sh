@@ -17,6 +17,7 @@ ca-certificates             file:/etc/ssl/certs/ca-certificates.crt
 # The toolkit of the BPF tracers; large, so a machine that only runs tests of the other parts goes without it.
 bpf="
 python3-bpfcc               module:bcc
+linux-headers-amd64         headers:any
 "
 tests="
 git                         command:git
@@ -25,6 +26,7 @@ iproute2                    command:ip
 procps                      command:ps
 util-linux                  command:setpriv
 libcap2-bin                 command:capsh
+bpftool                     command:bpftool
 nftables                    command:nft
 openssl                     command:openssl
 prometheus                  command:promtool
@@ -50,6 +52,7 @@ is_there() {
     case $1 in
         command:*) command -v "${1#command:}" > /dev/null ;;
         module:*) /usr/bin/python3 -c "import ${1#module:}" 2> /dev/null ;;
+        headers:*) compgen -G '/usr/src/linux-headers-*' > /dev/null ;;
         file:*) test -e "${1#file:}" ;;
     esac
 }

@@ -94,3 +94,40 @@ def test_once_runs_a_kernel_tracer_without_an_agent(bcc: None, tracer_folder: Pa
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 'scalpels_faults_total{program="scalpels"}' in done.stdout
+
+
+@pytest.mark.root
+def test_raw_tracepoints_run_and_optional_ones_that_are_not_there_are_left_out(
+    bcc: None, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    stem = tracer_folder / "faults.py"
+    probes = 'RawTracepoint("page_fault_user", "on_fault"), Tracepoint("exceptions", "gone", "on_gone", optional=True)'
+    text = stem.read_text().replace('Tracepoint("exceptions", "page_fault_user", "on_fault"),', probes)
+    stem.write_text(text.replace("import Bpf,", "import Bpf, RawTracepoint,"))
+    with (tracer_folder / "faults.bpf.c").open("a") as source:
+        source.write("\nint on_gone(void *ctx)\n{\n    return 0;\n}\n")
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
+    assert "this kernel has no tracepoint exceptions:gone" in agent.log.read_text()
+
+
+@pytest.mark.root
+def test_a_process_in_a_pid_namespace_of_its_own_is_named_and_counted(
+    bcc: None, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: agent.tracer("faults")["state"] == "running", 30, "it runs")
+    inside = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-c", TOUCHING]
+    with subprocess.Popen(
+        [*inside, "mark-of-the-toucher"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        until(lambda: (agent.value("scalpels_programs_processes", program="toucher") or 0) >= 1, 10, "it has its name")
+        before = counted(agent) or 0
+        child.stdin.write("3000\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "3000\n"
+        assert (counted(agent) or 0) - before >= 3000
+        child.stdin.close()

@@ -103,3 +103,50 @@ def test_the_agent_serves_while_it_compiles_and_runs_what_others_need(
     assert agent.tracer("programs")["why"] == "needed by faults"
     agent.post("/api/v1/tracers/faults/stop", {})
     until(lambda: agent.tracer("programs")["state"] == "stopped", 10, "nobody needs it any more")
+
+
+KNOWN_INODE = """
+#ifdef TASK_FILES
+static __always_inline u64 at(u64 address)
+{
+    u64 value = 0;
+    bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+    return value;
+}
+
+int known(struct bpf_raw_tracepoint_args *ctx)
+{
+    u64 fds = at(at(at(bpf_get_current_task() + TASK_FILES) + FILES_TABLE) + TABLE_FDS);
+    u64 inode = at(at(at(fds + 8 * ctx->args[0]) + FILE_INODE) + INODE_NUMBER);
+    return ANSWER;
+}
+#endif
+"""
+
+
+@pytest.mark.parametrize(("answer", "trusted"), [("inode", True), ("inode + 1", False)])
+def test_offsets_are_done_without_when_they_are_wrong_for_a_known_file(
+    answer: str,
+    trusted: bool,
+    start_agent: Callable[..., RunningAgent],
+    tracer_folder: Path,
+    until: Callable[..., object],
+) -> None:
+    stem = tracer_folder / "faults.py"
+    members = (
+        ("TASK_FILES", "task_struct", "files"),
+        ("FILES_TABLE", "files_struct", "fdt"),
+        ("TABLE_FDS", "fdtable", "fd"),
+        ("FILE_INODE", "file", "f_inode"),
+        ("INODE_NUMBER", "inode", "i_ino"),
+    )
+    offsets = "".join(f"Offset{member}, " for member in members)
+    text = stem.read_text().replace("import Bpf,", "import Bpf, Offset,")
+    stem.write_text(
+        text.replace("        tables=", f"        offsets=({offsets}),\n        selftest='known',\n        tables=")
+    )
+    with (tracer_folder / "faults.bpf.c").open("a") as source:
+        source.write(KNOWN_INODE.replace("ANSWER", answer))
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
+    assert ("are wrong for a known file" in agent.log.read_text()) is not trusted

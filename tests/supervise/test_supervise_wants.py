@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scalpels_exporter.config.settings import Chosen
+from scalpels_exporter.declare import Bpf, Counter, Tracepoint, Tracer
 from scalpels_exporter.supervise.wants import Override, Wants
 
 
@@ -33,3 +35,21 @@ def test_a_reload_forgets_only_tracers_that_are_no_more() -> None:
     wants.keep(["port", "fs"])
     assert wants.wanted("port", False)
     assert wants.override("gone") is None
+
+
+def test_a_tracer_that_others_cannot_do_without_is_wanted_as_long_as_they_are() -> None:
+    kernel = Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
+    fs, programs = (
+        Chosen(Tracer(name, "X.", (Counter(f"scalpels_{name}_total", "X."),), kernel), enabled=name == "fs")
+        for name in ("fs", "programs")
+    )
+    wants = Wants()
+    wants.require([programs, fs])
+    assert wants.wanted("programs", False)
+    assert wants.why("programs", False) == "needed by fs"
+    wants.say("programs", Override(False, None, "", "ann"))
+    assert wants.wanted("programs", False)
+    wants.say("fs", Override(False, None, "", "ann"))
+    wants.require([programs, fs])
+    assert not wants.wanted("programs", False)
+    assert wants.why("programs", False) == "stopped by ann"
