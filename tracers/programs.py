@@ -10,7 +10,6 @@ import os
 import time
 from collections import Counter as Tally
 from collections.abc import Sequence
-from pathlib import Path
 
 from scalpels_exporter.declare import (
     Bpf,
@@ -62,8 +61,8 @@ OTHER = 0
 NAME_BYTES = 80
 LOOK_EVERY_SECONDS = 10.0  # at processes that are new: one may set its title after a fork
 LOOK_AT_ALL_SECONDS = 60.0
-YOUNG_SECONDS = (0.2, 1.0, 3.0, 8.0)  # after an exec: when to look again
-LEAST_SECONDS = 0.02  # between two looks at what came through the ring
+YOUNG_SECONDS = (0.5, 2.0, 8.0)  # after an exec: when to look again
+LEAST_SECONDS = 0.5  # between two looks that no record asks for: many young ones are looked at together
 
 
 class Attribution:
@@ -94,7 +93,7 @@ class Attribution:
             if moments[0] <= now:
                 self._look(pid)
                 moments.pop(0)
-                if not moments:
+                if not moments or not self._lives(pid):
                     del self._again[pid]
         if now >= self._look_at_all_at:
             self._seen.clear()
@@ -118,7 +117,7 @@ class Attribution:
             self._seen |= new
         for key, _ in self._programs.items():  # whose exit was not seen: before us, or with a record lost
             pid = int.from_bytes(key, "little")
-            if pid not in self._seen and not Path(self._kernel.proc, str(pid)).exists():
+            if pid not in self._seen and not self._lives(pid):
                 self._programs.remove(key)
         self._names.put(bytes(4), b"other")  # from now on others may rely on it
 
@@ -130,8 +129,11 @@ class Attribution:
             self._programs.remove(key)
         elif self._programs.get(key) != (value := number.to_bytes(4, "little")):
             self._programs.put(key, value)
-            if not Path(self._kernel.proc, str(pid)).exists():
+            if not self._lives(pid):
                 self._programs.remove(key)  # its exit came before our entry, and removes nothing any more
+
+    def _lives(self, pid: int) -> bool:
+        return os.path.exists(f"{self._kernel.proc}/{pid}")  # noqa: PTH110 - a Path costs three times as much
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
