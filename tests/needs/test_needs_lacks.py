@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scalpels_exporter.capabilities import NAMES as CAPABILITIES
-from scalpels_exporter.declare import Command, Gauge, Generator, Needs, Tracer
+from scalpels_exporter.declare import Bpf, Command, Gauge, Generator, Needs, Tracepoint, Tracer
 from scalpels_exporter.needs import Lack, held, kernel_version, lacks
 
 RELEASE = "6.1.0-28-amd64"
@@ -208,3 +208,31 @@ def test_this_machine_can_run_a_tracer_without_needs() -> None:
 @pytest.mark.root
 def test_root_holds_what_the_machine_allows() -> None:
     assert "CAP_KILL" in held()
+
+
+@pytest.mark.parametrize(
+    ("module", "headers", "whats"),
+    [
+        (True, True, []),
+        (False, True, ["Python's bcc is not installed: apt install python3-bpfcc"]),
+        (True, False, ["no kernel headers are installed: apt install linux-headers-6.1.0-9-amd64, or "]),
+    ],
+)
+def test_a_kernel_program_needs_bcc_and_some_headers(module: bool, headers: bool, whats: list[str]) -> None:
+    runs = Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
+    found = lacks(
+        Tracer("try", "X.", (Gauge("scalpels_try_x", "X."),), runs),
+        capabilities={"CAP_BPF", "CAP_PERFMON"},
+        release="6.1.0-9-amd64",
+        has_module=lambda _: module,
+        find_headers=lambda: headers or None,
+    )
+    assert len(found) == len(whats)
+    assert all(str(lack).startswith(what) for lack, what in zip(found, whats, strict=True))
+
+
+def test_a_kernel_program_needs_the_capabilities_to_load_one() -> None:
+    runs = Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
+    tracer = Tracer("try", "X.", (Gauge("scalpels_try_x", "X."),), runs)
+    found = lacks(tracer, capabilities=set(), has_module=lambda _: True, find_headers=lambda: True)
+    assert [lack.what for lack in found] == ["capabilities CAP_BPF, CAP_PERFMON missing"]
