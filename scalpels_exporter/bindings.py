@@ -27,6 +27,7 @@ from scalpels_exporter.declare import (
 COUNTS = ("increments", "totals")
 PLAIN_FIELDS = ("value", "unit")  # of Lines without a pattern
 SECTION_FIELDS = ("section",)  # of Log2
+MOST_COLUMNS = 256
 
 
 def binding_problems(format: Format, metrics: Sequence[Metric]) -> Iterator[str]:
@@ -54,26 +55,37 @@ def binding_problems(format: Format, metrics: Sequence[Metric]) -> Iterator[str]
 
 def _of_patterns(format: Lines | Columns | Logfmt | Log2) -> Iterator[str]:
     if isinstance(format, Lines):
-        patterns = [("pattern", format.pattern)]
+        patterns = [("pattern", format.pattern), ("skip", format.skip)]
     elif isinstance(format, Columns):
         patterns = [("header", format.header), ("separator", format.separator)]
         if not format.separator:
             yield "separator: expected a regular expression, got nothing"
+        yield from _of_names(format.names)
     else:
         return
     for what, pattern in patterns:
         problem = pattern_problem(pattern)
         if problem:
             yield f"{what}: {problem}"
-        elif pattern and what != "header" and re.search(pattern, ""):
+        elif pattern and what in ("pattern", "separator") and re.search(pattern, ""):
             # It would then match between any two characters.
             yield f"{what}: matches the empty text"
+
+
+def _of_names(names: Sequence[str]) -> Iterator[str]:
+    if len(names) > MOST_COLUMNS:
+        yield f"columns: expected at most {MOST_COLUMNS}, got {len(names)}"
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
+        yield f'columns: "{twice[:40]}" is named twice'
 
 
 def _fields(format: Lines | Columns | Logfmt | Log2) -> tuple[str, ...] | None:
     """The fields that records have, None where only the output can tell."""
     if isinstance(format, Lines):
         return tuple(re.compile(format.pattern).groupindex) if format.pattern else PLAIN_FIELDS
+    if isinstance(format, Columns):
+        return format.names or None
     return SECTION_FIELDS if isinstance(format, Log2) else None
 
 
@@ -84,7 +96,8 @@ def _of_binding(
         got = ", ".join(binding.labels) or "none"
         yield f"expected the labels {', '.join(metric.labels) or 'none'}, got {got}"
     if fields is not None:
-        used = [*binding.labels.values()] if isinstance(format, Log2) else [binding.value, *binding.labels.values()]
+        labels = binding.labels.values()
+        used = [*labels] if isinstance(format, Log2) or not binding.value else [binding.value, *labels]
         for name in used:
             if name not in fields:
                 yield f'the records have no field "{name}", {_instead(format, name, fields)}'

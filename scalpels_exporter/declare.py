@@ -143,12 +143,14 @@ class OpenMetrics:
 class Lines:
     """Every match of `pattern` in a line is a record; its named groups are the fields.
 
-    Without a pattern every number in the line is a record with the fields `value` and `unit`
-    (the word after the number), which reads `12.00 pkt/s 3400.00 byte/s` as it is.
+    Without a pattern every number that is a word of its own is a record with the fields `value` and `unit`
+    (what follows it directly, or the next word), which reads `12.00 pkt/s 3400.00 byte/s` as it is.
+    Lines in which `skip` is found are passed over.
     """
 
     pattern: str = ""
     bindings: tuple[Binding, ...] = ()
+    skip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +158,13 @@ class Columns:
     """A header line that names the columns, then one record a line, until a blank line or the next header.
 
     Without `header` the first line is the header; with it, a header is a line that matches this pattern.
-    `separator` is a regular expression.
+    With `names` the columns are called so, whatever the header says. `separator` is a regular expression.
     """
 
     header: str = ""
     separator: str = r"\s+"
     bindings: tuple[Binding, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,11 @@ class Tracer:
     def ticked(self) -> bool:
         """Whether a tick is sent to the worker, which then owes one snapshot."""
         return not (isinstance(self.runs, Command) and self.runs.mode == "stream")
+
+    @property
+    def names_processes(self) -> bool:
+        """Whether its worker applies the rules for programs itself."""
+        return isinstance(self.runs, Generator) or self.name == ATTRIBUTION
 
     @property
     def requires(self) -> str:

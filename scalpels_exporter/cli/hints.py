@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scalpels_exporter.declare import Columns, Command, Format, Lines, OpenMetrics, Samples, Tracer
-from scalpels_exporter.intake.lines import EVERY_NUMBER
+from scalpels_exporter.intake.guessed import numbers_in
 from scalpels_exporter.intake.rejection import Reason
 
 MOST_BYTES = 256 * 1024  # that are looked at
@@ -14,19 +14,24 @@ _SEPARATOR = "a line that ends in the byte 0x1e (printf '\\036\\n')"
 _SEVERAL = (
     "a line has several numbers with the same word, or none, behind them: a pattern with named groups tells them apart"
 )
-_COLOURS = "it prints colours, which are read as text: switch them off, as with --color=never or NO_COLOR=1"
 _BARE_NUMBER = (
     "a number is bare, as in 1234.5: let the pattern leave a unit, % or thousands separator out, or change the output, "
-    "as in [sh, -c, \"df -P | sed 's/%//'\"]"
+    "as in [sh, -c, \"free -h | sed 's/Gi//g'\"]"
+)
+_BARE_CELL = (
+    "a number is bare, as in 1234.5 or 56%: have the tool print plain numbers (without -h, or with -b), or change the "
+    "output, as in [sh, -c, \"free -h | sed 's/Gi//g'\"]"
 )
 _WORDS_OF_A_HEADER = (
-    "in a header each word is a column; where one column has two words, change it, "
-    "as in [sh, -c, \"df -P | sed '1s/ on$//'\"]"
+    "in a header each word is a column; where one column has two words, as in `Mounted on`, name the columns yourself: "
+    "columns: [filesystem, size, …]"
 )
-_ROWS = (
-    "the rows of a table need labels that tell them apart; for a row a second under one header, as vmstat prints, "
-    "use the format lines and a pattern"
+_NO_NUMBER = (
+    "a number is a word of its own, its unit behind it: 12 pkt/s, 12ms, 56%; a pattern takes it from anything else, "
+    "as '(?P<unit>\\w+)=(?P<value>\\d+)' from rx=12, and `skip` leaves a header out"
 )
+_NO_MATCH = "a header or another line that is not meant is left out with skip: REGEX"
+_ROWS = "the rows of a table need labels that tell them apart"
 _RECORDS = "these records have the same labels: add a label that tells them apart, or add them up in the command"
 
 OF_STATUS = (
@@ -41,29 +46,18 @@ class Looks:
     def __init__(self, tracer: Tracer) -> None:
         format = tracer.runs.format
         self._guesses = isinstance(format, Lines) and not format.pattern
-        self._text = not isinstance(format, Samples | OpenMetrics)
         self._left = MOST_BYTES
         self.found: list[str] = []
 
     def at(self, chunk: bytes) -> None:
         piece = chunk[: self._left]
         self._left -= len(piece)
-        if self._text and b"\x1b[" in piece:
-            self._add(_COLOURS)
-        elif (
-            self._guesses
-            and _SEVERAL not in self.found
-            and any(map(_repeats, piece.decode(errors="replace").split("\n")))
-        ):
-            self._add(_SEVERAL)
-
-    def _add(self, hint: str) -> None:
-        if hint not in self.found:
-            self.found.append(hint)
+        if self._guesses and not self.found and any(map(_repeats, piece.decode(errors="replace").split("\n"))):
+            self.found.append(_SEVERAL)
 
 
 def _repeats(line: str) -> bool:
-    units = [match["unit"] for match in EVERY_NUMBER.finditer(line)]
+    units = [unit for _, unit in numbers_in(line)]
     return len(set(units)) < len(units)
 
 
@@ -73,12 +67,15 @@ def of_refusals(tracer: Tracer, rejected: Mapping[str, int]) -> list[str]:
     if isinstance(format, Samples | OpenMetrics):
         return []
     found = []
+    guesses = isinstance(format, Lines) and not format.pattern
     if Reason.NOT_A_NUMBER in rejected:
-        found.append(_BARE_NUMBER)
-    if Reason.UNMATCHED_LINE in rejected and isinstance(format, Columns):
-        found.append(_WORDS_OF_A_HEADER)
+        found.append(_BARE_CELL if isinstance(format, Columns) else _BARE_NUMBER)
+    if Reason.UNMATCHED_LINE in rejected:
+        if isinstance(format, Lines):
+            found.append(_NO_NUMBER if guesses else _NO_MATCH)
+        elif isinstance(format, Columns) and not format.names:
+            found.append(_WORDS_OF_A_HEADER)
     if Reason.DUPLICATE_SERIES in rejected:
-        guesses = isinstance(format, Lines) and not format.pattern
         found.append(_ROWS if isinstance(format, Columns) else _SEVERAL if guesses else _RECORDS)
     return found
 
@@ -87,7 +84,7 @@ def of_silence(tracer: Tracer) -> str:
     """Where nothing was printed, `; …`."""
     if not isinstance(tracer.runs, Command) or tracer.runs.mode == "rerun":
         return ""
-    return "; a command may keep its output back when no terminal reads it: let it flush (stdbuf -oL, for Python -u)"
+    return "; a command may keep its output back when no terminal reads it: let it flush, as with stdbuf -oL"
 
 
 def of_no_end(tracer: Tracer) -> str:

@@ -41,7 +41,8 @@ from scalpels_exporter.declare import (
 from scalpels_exporter.soundness import MODES, MOST_SERIES, problems
 
 _KEYS = ("command", "format", "mode", "privileged", "metric", "metrics", "help", "series", "default")
-_OF_FORMAT = {"pattern": "lines", "header": "columns", "separator": "columns"}  # key → the format that has it
+_PATTERNS = {"pattern": "lines", "skip": "lines", "header": "columns", "separator": "columns"}
+_OF_FORMAT = {**_PATTERNS, "columns": "columns"}  # key → the format that has it
 KEYS = (*_KEYS, *_OF_FORMAT)
 _MOST_METRICS = 100
 
@@ -84,13 +85,14 @@ def read(name: str, section: Value, trust: Trust) -> tuple[Tracer, dict[str, Val
 
 def _read(section: Value, keys: dict[str, Value], script: Script) -> tuple[Bound, Format]:
     """The metrics and how the output fills them."""
-    patterns = {key: _pattern(keys[key]) for key in _OF_FORMAT if key in keys}
+    patterns = {key: _pattern(keys[key]) for key in _PATTERNS if key in keys}
+    names = _names(keys["columns"]) if "columns" in keys else ()
     for key, format in _OF_FORMAT.items():
         if key in keys and script.format != format:
             keys[key].mistake(f"has a meaning with the format {format} alone, got {script.format}")
     bound = _metrics(section, keys, script, patterns.get("pattern", ""))
-    made = _format(script.format, patterns, tuple(binding for _, binding in bound))
-    if bound and "" not in patterns.values():  # with a broken pattern there is no telling
+    made = _format(script.format, patterns, names, tuple(binding for _, binding in bound))
+    if bound and "" not in (*patterns.values(), *names):  # with a broken pattern there is no telling
         for problem in binding_problems(made, [metric for metric, _ in bound]):
             section.mistake(problem)
     return bound, made
@@ -128,12 +130,21 @@ def _pattern(value: Value) -> str:
     return "" if problem else text or ""
 
 
-def _format(kind: str, patterns: dict[str, str], bindings: tuple[Binding, ...]) -> Format:
+def _names(value: Value) -> tuple[str, ...]:
+    """The columns' names; ("",) after a mistake."""
+    items = value.items("names of columns")
+    names = [item.text() for item in items or []]
+    if items == []:
+        value.mistake("expected the names of the columns, got none")
+    return tuple(name for name in names if name) if names and None not in names else ("",)
+
+
+def _format(kind: str, patterns: dict[str, str], names: tuple[str, ...], bindings: tuple[Binding, ...]) -> Format:
     match kind:
         case "lines":
-            return Lines(patterns.get("pattern", ""), bindings)
+            return Lines(patterns.get("pattern", ""), bindings, patterns.get("skip", ""))
         case "columns":
-            return Columns(patterns.get("header", ""), patterns.get("separator", r"\s+"), bindings)
+            return Columns(patterns.get("header", ""), patterns.get("separator", r"\s+"), bindings, names)
         case "logfmt":
             return Logfmt(bindings)
         case "log2":

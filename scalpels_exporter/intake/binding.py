@@ -23,10 +23,11 @@ Fields = Mapping[str, str | None]
 class Bound:
     """One binding, tied to the ledger that its samples go into: to `sums` where the agent counts, else to `check`.
 
-    `observes` says that a record's number is one observation of a histogram, whatever the binding's `counts` is.
+    `observes` says that a record's number is one observation of a histogram, whatever the binding's `counts` is;
+    `percents` that it may have a percent sign, which is dropped.
     """
 
-    def __init__(self, binding: Binding, ledger: Ledger, observes: bool) -> None:
+    def __init__(self, binding: Binding, ledger: Ledger, observes: bool, percents: bool = False) -> None:
         metric = next(m for m in ledger.tracer.metrics if m.name == binding.metric)
         counts = metric.kind != "gauge" and binding.counts == "increments"
         observes = observes and isinstance(metric, Histogram)
@@ -36,6 +37,7 @@ class Bound:
         self.check: Check | None = None if self.sums else ledger.checks[metric.name]
         self._ledger = ledger
         self._value = binding.value
+        self._percents = percents
         self._labels = tuple(binding.labels.get(name, name) for name in metric.labels)
 
     def apply(self, fields: Fields) -> bool:
@@ -43,7 +45,7 @@ class Bound:
         text = fields.get(self._value) if self._value else "1"
         if text is None:
             return False
-        number = number_of(text)
+        number = number_of(text.rstrip().removesuffix("%") if self._percents else text)
         if number is None:
             self._ledger.rejections.add(Reason.NOT_A_NUMBER, f"{self.metric.name}: {self._value} is a number", text)
             return True
@@ -81,11 +83,13 @@ def put_check(check: Check | None, key: LabelValues, value: Value, ledger: Ledge
         check.put(key, value)
 
 
-def bind(bindings: Sequence[Binding], ledger: Ledger, observes: bool = True) -> tuple[Bound, ...]:
+def bind(
+    bindings: Sequence[Binding], ledger: Ledger, observes: bool = True, percents: bool = False
+) -> tuple[Bound, ...]:
     """Every binding of a format; without any, the tracer's one metric is bound to the fields of its labels' names."""
     if not bindings and len(ledger.tracer.metrics) == 1:
         bindings = (Binding(ledger.tracer.metrics[0].name),)
-    return tuple(Bound(binding, ledger, observes) for binding in bindings)
+    return tuple(Bound(binding, ledger, observes, percents) for binding in bindings)
 
 
 def number_of(text: str) -> Number | None:

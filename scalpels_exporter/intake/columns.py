@@ -1,4 +1,6 @@
-"""Format `columns`: a header line names the columns, then one record a line, as the classic tools print."""
+"""Format `columns`: a header line, then one record a line, as the classic tools print. The header names the columns
+unless the declaration does.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,10 @@ class ColumnsParser:
         self._separator = re.compile(form.separator)
         self._trims = form.separator == r"\s+"
         self._ledger = ledger
-        self._bound = bind(form.bindings, ledger)
-        self._header: tuple[str, ...] | None = None
+        self._bound = bind(form.bindings, ledger, percents=True)
+        self._given = form.names
+        self._header: tuple[str, ...] | None = None  # its cells as they are printed, to know it again
+        self._names: tuple[str, ...] = ()
         self._rows = 0
 
     def line(self, text: str) -> bool:
@@ -35,13 +39,13 @@ class ColumnsParser:
         if self._header is None or self._ledger.spoiled:
             return False
         self._rows += 1
-        cells = self._cells(text, len(self._header))
-        if len(cells) != len(self._header):
+        cells = self._cells(text, len(self._names))
+        if len(cells) != len(self._names):
             self._ledger.rejections.add(
-                Reason.UNMATCHED_LINE, f"a row has {len(cells)} cells, its header {len(self._header)}", text
+                Reason.UNMATCHED_LINE, f"a row has {len(cells)} cells, {len(self._names)} columns are named", text
             )
             return False
-        fields: dict[str, str | None] = dict(zip(self._header, cells, strict=True))
+        fields: dict[str, str | None] = dict(zip(self._names, cells, strict=True))
         for bound in self._bound:
             bound.apply(fields)
         return False
@@ -55,6 +59,7 @@ class ColumnsParser:
     def _begin_table(self, text: str) -> bool:
         ended = self._close_table()
         self._header = self._cells(text)
+        self._names = self._given or self._header
         return ended
 
     def _close_table(self) -> bool:

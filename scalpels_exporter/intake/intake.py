@@ -31,7 +31,7 @@ class Reader(Protocol):
         """Takes whole lines; gives the last snapshot that they completed and that is good."""
 
     def finish(self) -> Snapshot | None:
-        """The command of one run ended: what it printed is a snapshot, if the format knows no end marker."""
+        """The worker ended: what it printed last is a snapshot, if the format knows no end marker; None of nothing."""
 
     def restarted(self) -> None:
         """Forgets what a half-read record or table left behind."""
@@ -57,7 +57,10 @@ class Intake:
         return good
 
     def finish(self) -> Snapshot | None:
-        """The command of one run ended: its last line needs no newline, its output is a snapshot."""
+        """The worker ended: its last line needs no newline, what it printed since the last snapshot is one.
+
+        None when that is nothing: a worker that dies at once was never running.
+        """
         rest = self._framing.rest()
         good = self._reader.read(rest) if rest else None
         return self._reader.finish() or good
@@ -101,7 +104,9 @@ def reader_for(form: Format, ledger: Ledger) -> Reader:
         case Lines():
             return RecordReader(LinesParser(form, ledger), ledger, mode)
         case Columns():
-            return RecordReader(ColumnsParser(form, ledger), ledger, mode, updates=False)
+            # A table without labels has one row at a time: the next one, as vmstat prints, restates the first.
+            one_series = not any(metric.labels for metric in ledger.tracer.metrics)
+            return RecordReader(ColumnsParser(form, ledger), ledger, mode, updates=one_series)
         case Logfmt():
             return RecordReader(LogfmtParser(form, ledger), ledger, mode)
         case Log2():

@@ -73,10 +73,13 @@ class OpenMetricsReader:
             elif raw.strip() and ledger.admit(len(raw) + 1, 1, self._lines_of_a_series):
                 self._sample(raw)
             if len(raw) < len(line):
-                good = self.finish() or good
+                good = self._end_run() or good
         return good
 
     def finish(self) -> Snapshot | None:
+        return self._end_run() if self._ledger.begun else None
+
+    def _end_run(self) -> Snapshot | None:
         # A command that is run afresh for each tick need not print the end: its own end is one.
         good = None if self._marked else self._end()
         self._marked = False

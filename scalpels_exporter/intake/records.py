@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from scalpels_exporter.intake.ledger import Ledger
@@ -9,6 +10,8 @@ from scalpels_exporter.intake.rejection import Reason
 from scalpels_exporter.intake.snapshot import Snapshot
 
 SEPARATOR = "\x1e"  # ASCII record separator at the end of a line: the output of one run ends here
+# Colours, and what a tool that believes in a terminal prints besides: they are no part of a number or a label.
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\([0-9A-Z])")
 
 
 class Parser(Protocol):
@@ -28,7 +31,8 @@ class RecordReader:
     """Decides what a snapshot is.
 
     `rerun`: everything up to the separator, or to `finish`. `ticked`: the same, or a table. `stream`: a table, or,
-    in the formats without tables (`updates`), the present state at the end of each block: every line may change it.
+    in the formats without tables and for a table of one series (`updates`), the present state at the end of each
+    block: every line may change it.
     A stream that prints separators is read as snapshots from its first separator on.
     """
 
@@ -50,7 +54,7 @@ class RecordReader:
             if text or not ends:
                 if not ledger.updates:
                     ledger.admit(len(text) + 1, 1)
-                if parser.line(text) and self._tables:
+                if parser.line(text) and self._tables and not ledger.updates:
                     good = ledger.close() or good
             if ends:
                 good = self._end_run() or good
@@ -72,6 +76,8 @@ class RecordReader:
         self._parser.restarted()
 
     def _decode(self, block: bytes) -> list[str]:
+        if b"\x1b" in block:
+            block = _ESCAPES.sub(b"", block)
         try:
             return block.decode().replace("\r\n", "\n").split("\n")[:-1]
         except UnicodeDecodeError:

@@ -89,6 +89,7 @@ _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",  # so that tools print numbers as declared, whatever the host's language
     "HOME": "/",
+    "PYTHONUNBUFFERED": "1",  # what a Python script prints arrives at once, although no terminal reads it
 }
 
 

@@ -131,6 +131,7 @@ def test_lines_that_a_pattern_does_not_match_are_shown(config: Config) -> None:
         "refused: unmatched_line: 'eth1 13 errors'",
         "refused: unmatched_line: 'eth2 x'",
         "refused in all: unmatched_line 4",
+        "hint: a header or another line that is not meant is left out with skip: REGEX",
     ]
 
 
@@ -139,10 +140,14 @@ def test_lines_that_a_pattern_does_not_match_are_shown(config: Config) -> None:
     [
         ("command: [sh, -c, 'echo 1 2 3; sleep 60']", "a line has several numbers with the same word, or none, behind"),
         ("command: [echo, '1 a 2 a'], mode: rerun", "a line has several numbers with the same word, or none, behind"),
-        ("command: [printf, '\\033[32m12\\033[0m\\n'], mode: rerun", "it prints colours, which are read as text"),
+        ("command: [echo, 'rx=12 1,234'], mode: rerun", "a number is a word of its own, its unit behind it: 12 pkt/s"),
+        ("command: [printf, 'head\\n1\\n'], mode: rerun, pattern: '(?P<value>\\d)'",
+         "a header or another line that is not meant is left out with skip: REGEX"),
         ("command: [printf, 'A B on\\n1 2\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_a, value: A}",
-         "in a header each word is a column; where one column has two words, change it"),
-        ("command: [printf, 'A B\\n1 2%%\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_b, value: B}",
+         "in a header each word is a column; where one column has two words, as in `Mounted on`"),
+        ("command: [printf, 'A B\\n1 2K\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_b, value: B}",
+         "a number is bare, as in 1234.5 or 56%: have the tool print plain numbers"),
+        ("command: [printf, 'a=2K\\n'], mode: rerun, format: logfmt, metric: {name: scalpels_odd_a, value: a}",
          "a number is bare, as in 1234.5: let the pattern leave a unit, % or thousands separator out"),
         ("command: [printf, 'A\\n1\\n2\\n'], mode: rerun, format: columns, metric: {name: scalpels_odd_a, value: A}",
          "the rows of a table need labels that tell them apart"),
@@ -155,8 +160,9 @@ def test_what_a_first_script_gets_wrong_is_answered_with_what_mends_it(config: C
     assert [line.startswith(f"hint: {hint}") for line in done.stderr.splitlines() if "hint: " in line] == [True]
 
 
-def test_a_good_script_is_told_nothing(config: Config) -> None:
-    done = run("once", "odd", "--config.file", config("  odd: {command: [echo, 12 pkt/s 3 byte/s 4], mode: rerun}\n"))
+@pytest.mark.parametrize("words", ["[echo, 12 pkt/s 3 byte/s 4]", "[printf, '\\033[32m12\\033[0m\\n# 1 2\\n']"])
+def test_a_good_script_is_told_nothing(config: Config, words: str) -> None:
+    done = run("once", "odd", "--config.file", config(f"  odd: {{command: {words}, mode: rerun}}\n"))
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -177,6 +177,20 @@ metrics:
     )
 
 
+def test_columns_can_be_named_and_lines_skipped(vpn: Callable[[str], Tracer]) -> None:
+    table = vpn(
+        "command: df -P\nformat: columns\nmode: rerun\ncolumns: [disk, used, mount]\n"
+        "metric: {name: scalpels_vpn_used_bytes, value: used, labels: [mount]}"
+    )
+    assert isinstance(table.runs, Command)
+    assert isinstance(table.runs.format, Columns)
+    assert table.runs.format.names == ("disk", "used", "mount")
+    lines = vpn("command: sh\nskip: '^total|^$'")
+    assert isinstance(lines.runs, Command)
+    assert isinstance(lines.runs.format, Lines)
+    assert (lines.runs.format.pattern, lines.runs.format.skip) == ("", "^total|^$")
+
+
 def test_log2_has_the_bounds_that_the_tools_print(vpn: Callable[[str], Tracer]) -> None:
     tracer = vpn(
         "command: biolatency 1\nformat: log2\nprivileged: on\n"

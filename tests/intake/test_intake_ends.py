@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from scalpels_exporter.declare import Columns, Counter, Gauge, Lines, Logfmt
+from scalpels_exporter.declare import Columns, Counter, Gauge, Lines, Logfmt, OpenMetrics
 from scalpels_exporter.intake.intake import Intake
 
 METRICS = (Gauge("scalpels_try_value", "Value.", ("unit",)),)
@@ -14,7 +14,9 @@ Build = Callable[..., Intake]
 
 
 @pytest.mark.parametrize("mode", ["stream", "ticked", "rerun"])
-@pytest.mark.parametrize("form", [Lines(), Logfmt(), Columns()], ids=["lines", "logfmt", "columns"])
+@pytest.mark.parametrize(
+    "form", [Lines(), Logfmt(), Columns(), OpenMetrics()], ids=["lines", "logfmt", "columns", "openmetrics"]
+)
 def test_a_worker_that_ends_without_a_word_gives_no_snapshot(build: Build, form: object, mode: str) -> None:
     intake = build(form, mode, METRICS)
     assert intake.finish() is None

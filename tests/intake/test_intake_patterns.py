@@ -7,19 +7,23 @@ from collections.abc import Callable
 
 import pytest
 
-from scalpels_exporter.intake import log2, logfmt, textline
-from scalpels_exporter.intake.lines import EVERY_NUMBER
+from scalpels_exporter.intake import guessed, log2, logfmt, records, textline
 
 LONG = 200_000
 MOST_SECONDS = 2.0  # what takes steps back takes minutes at this length
 
 Hostile = tuple[Callable[[str], object], str]
 HOSTILE: dict[str, Hostile] = {
-    "digits before two points": (lambda x: list(EVERY_NUMBER.finditer(x)), "1" * LONG + ".1."),
-    "digits before a point": (lambda x: list(EVERY_NUMBER.finditer(x)), "1" * LONG + ".."),
-    "exponent": (lambda x: list(EVERY_NUMBER.finditer(x)), "1e" + "1" * LONG + ".."),
-    "blanks after a number": (lambda x: list(EVERY_NUMBER.finditer(x)), "1" + " " * LONG + "."),
-    "many numbers": (lambda x: list(EVERY_NUMBER.finditer(x)), "1 " * (LONG // 2)),
+    "digits before two points": (lambda x: list(guessed.numbers_in(x)), "1" * LONG + ".1."),
+    "digits before a point": (lambda x: list(guessed.numbers_in(x)), "1" * LONG + ".."),
+    "exponent": (lambda x: list(guessed.numbers_in(x)), "1e" + "1" * LONG + ".."),
+    "blanks after a number": (lambda x: list(guessed.numbers_in(x)), "1" + " " * LONG + "."),
+    "many numbers": (lambda x: list(guessed.numbers_in(x)), "1 " * (LONG // 2)),
+    "a unit that ends oddly": (lambda x: list(guessed.numbers_in(x)), "1" + "a" * LONG + "1"),
+    "brackets before a number": (lambda x: list(guessed.numbers_in(x)), "(" * LONG + "x"),
+    "commas after a number": (lambda x: list(guessed.numbers_in(x)), "1" + "," * LONG + "x"),
+    "signs in the place of a unit": (lambda x: list(guessed.numbers_in(x)), "1 " + "+-" * (LONG // 2)),
+    "an escape without end": (lambda x: records._ESCAPES.sub(b"", x.encode()), "\x1b[" + "1;" * (LONG // 2)),
     "header with blanks": (log2.BCC_HEADER.match, "x" + " " * LONG + "x"),
     "header again and again": (log2.BCC_HEADER.match, "x : count distribution " * (LONG // 23) + "x"),
     "section with blanks": (log2.BCC_SECTION.match, "a = " + " " * LONG + "x"),
@@ -38,16 +42,3 @@ def test_a_hostile_line_is_read_in_time(read: Callable[[str], object], line: str
     began = time.thread_time()
     read(line)
     assert time.thread_time() - began < MOST_SECONDS
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("12.00 pkt/s 3400.00 byte/s", [("12.00", "pkt/s"), ("3400.00", "byte/s")]),
-        ("eth0 5 5. .5 -3e2x", [("5", None), ("5.", None), (".5", None), ("-3e2", "x")]),
-        ("1.2.3 v1 1..2", []),
-        ("1.5e3.2", [("1.5", "e3.2")]),
-    ],
-)
-def test_every_number_that_stands_by_itself_is_found(line: str, expected: list[tuple[str, str | None]]) -> None:
-    assert [(match["value"], match["unit"]) for match in EVERY_NUMBER.finditer(line)] == expected
