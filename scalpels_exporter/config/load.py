@@ -4,6 +4,7 @@ their own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from scalpels_exporter.catalog import ROOT_ALONE, Found, builtin_shelf, user_shelf
@@ -55,7 +56,9 @@ def load(
         # Some keys are looked at twice, hence the dict. The user's file comes first, in the order of its lines.
         once = dict.fromkeys(mistakes)
         raise Mistakes(sorted(once, key=lambda mistake: (mistake.file != str(path), mistake.file, mistake.line)))
-    return Settings(tracers, (*programs, *KNOWN), budgets, source="" if path is None else str(path))
+    every = (*programs, *KNOWN)
+    tracers = {name: replace(one, rules=every) if one.tracer.names_processes else one for name, one in tracers.items()}
+    return Settings(tracers, every, budgets, source="" if path is None else str(path))
 
 
 def _exists(default: Path) -> bool:

@@ -22,6 +22,7 @@ class Chosen:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # complete: defaults filled in
     stem: str = ""  # path of the Python file that declares it; "" for one written in YAML alone
     series: int = 2000  # the series budget in force
+    rules: tuple[Rule, ...] = ()  # of one that names processes: other rules make another choice, and a new worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,3 +61,19 @@ def test_forks_are_inherited_execs_looked_at_again_and_exits_removed(
         until(lambda: (processes("parent"), processes("image")) == (0, 1), 5, "an exec makes another program of it")
         child.kill()
     until(lambda: processes("image") == 0, 5, "an exit takes it out")
+
+
+@pytest.mark.root
+def test_other_rules_name_running_processes_anew_after_a_reload(
+    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+) -> None:
+    if importlib.util.find_spec("bcc") is None or headers.find() is None:
+        pytest.skip("needs python3-bpfcc and kernel headers")
+    with subprocess.Popen([sys.executable, "-c", "input()", "mark-of-the-parent"], stdin=subprocess.PIPE) as child:
+        agent = start_agent(f"{RULES}{QUIET}  programs: {{}}\n")
+        until(lambda: agent.value("scalpels_programs_processes", program="parent") == 1, 30, "it has its name")
+        agent.config.write_text(agent.config.read_text().replace("name: parent", "name: renamed"))
+        assert agent.post("/-/reload").status_code == 200
+        until(lambda: agent.value("scalpels_programs_processes", program="renamed") == 1, 30, "it has the other one")
+        assert not agent.value("scalpels_programs_processes", program="parent")
+        child.kill()
