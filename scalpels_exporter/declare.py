@@ -241,11 +241,6 @@ class Tracer:
         return isinstance(self.runs, Generator) or self.name == ATTRIBUTION
 
     @property
-    def names_processes(self) -> bool:
-        """Whether its worker applies the rules for programs itself."""
-        return isinstance(self.runs, Generator) or self.name == ATTRIBUTION
-
-    @property
     def requires(self) -> str:
         """The tracer that must run beside this one; "" for none."""
         return ATTRIBUTION if isinstance(self.runs, Bpf) and self.name != ATTRIBUTION else ""
