@@ -20,6 +20,7 @@ from typing import Any
 from scalpels_exporter.catalog import find
 from scalpels_exporter.cli.main import VERBS
 from scalpels_exporter.config import durations
+from scalpels_exporter.config.parameters import one_of
 from scalpels_exporter.declare import Command, Metric, Parameter, Tracer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +72,7 @@ def _parameters(tracer: Tracer) -> str:
 
 def _kind(parameter: Parameter) -> str:
     if parameter.choices:
-        return f"{parameter.kind}: one of {', '.join(parameter.choices)}"
+        return f"{parameter.kind}: {one_of(parameter.choices)}"
     least, most = (None if n is None else _value(parameter, n) for n in (parameter.least, parameter.most))
     if least is not None and most is not None:
         return f"{parameter.kind}, {least} to {most}"

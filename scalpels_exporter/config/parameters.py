@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from scalpels_exporter.config import durations
 from scalpels_exporter.declare import Parameter
+
+MOST_NAMED = 20
 
 
 def describe(value: object) -> str:
@@ -41,6 +43,11 @@ def nearest(word: str, known: Collection[str]) -> str:
     """`; did you mean fsync?` for a slip of the pen, "" where nothing is near."""
     near = get_close_matches(word, known, 1, 0.6)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """All of them, or how many: nobody reads three hundred names in a message."""
+    return f"one of {', '.join(choices)}" if len(choices) <= MOST_NAMED else f"one of {len(choices)} known names"
 
 
 def number_text(number: float) -> str:
@@ -82,7 +89,7 @@ def _switch(_parameter: Parameter, value: object) -> bool:
 def _text(parameter: Parameter, value: object) -> str:
     if parameter.choices and value not in parameter.choices:
         slip = nearest(value, parameter.choices) if isinstance(value, str) else ""
-        raise ValueError(f"expected one of {', '.join(parameter.choices)}, got {describe(value)}{slip}")
+        raise ValueError(f"expected {one_of(parameter.choices)}, got {describe(value)}{slip}")
     if not isinstance(value, str):
         # YAML turns on, no, 12 and 1.0 into something else than text, unless they are quoted.
         quote = "; write it in quotes" if isinstance(value, bool | int | float) else ""
