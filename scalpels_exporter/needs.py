@@ -15,7 +15,9 @@ from pathlib import Path
 
 from scalpels_exporter.bpf import btf, headers
 from scalpels_exporter.capabilities import capabilities_of, effective_user
+from scalpels_exporter.config.trust import Trust
 from scalpels_exporter.declare import Bpf, Command, Tracer
+from scalpels_exporter.runnable import hindrance, program_of, script_of
 
 # Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
 _UNDER_SYS_ADMIN = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE", "CAP_SYSLOG"})
@@ -76,7 +78,7 @@ def lacks(
         found.append(Lack(f"kernel {release} is older than {least}", f"boot a kernel of at least {least}"))
     wanted = (*_OF_KERNEL_PROGRAMS, *needs.capabilities) if isinstance(tracer.runs, Bpf) else needs.capabilities
     found += _lacking_capabilities(tuple(dict.fromkeys(wanted)), have, root=effective_user("self", proc) == 0)
-    found += [_lacking_command(name, tracer) for name in _commands(tracer) if which(name) is None]
+    found += lacking_commands(tracer, which)
     for file in needs.files:
         path = f"{proc}{file.removeprefix('/proc')}" if file.startswith("/proc/") else file
         if not os.access(path, os.R_OK, effective_ids=True):
@@ -100,6 +102,28 @@ def _lacking_for_kernel_programs(
         found.append(Lack("no kernel headers are installed", headers.cure(release)))
     if any(offset.required for offset in runs.offsets) and not btf.VMLINUX.exists():
         found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
+    return found
+
+
+def lacking_commands(tracer: Tracer, which: Callable[[str], str | None] = shutil.which) -> list[Lack]:
+    """The commands alone: those that are declared, and the program and script that a command tracer runs."""
+    found = [_lacking_command(name, tracer) for name in _commands(tracer) if which(name) is None]
+    runs = tracer.runs
+    if not isinstance(runs, Command):
+        return found
+    for word, is_script in ((program_of(runs.argv), False), (script_of(runs.argv), True)):
+        # Beside the stem, or with a parameter to be filled in: only the worker knows where.
+        if not word.startswith("/") or any(f"{{{parameter.name}}}" in word for parameter in tracer.parameters):
+            continue
+        hindered = hindrance(Path(word), runs.privileged, script=is_script)
+        if hindered:
+            what, cure = hindered
+            package = tracer.needs.packages.get(word)
+            found.append(Lack(what, f"apt install {package}" if package else cure))
+        elif runs.privileged and (others := Trust().problem(Path(word))):
+            # It has come since the configuration was read.
+            what = f"refused, because what runs with privileges must be root's alone: {others}"
+            found.append(Lack(what, f"chown root {word}; chmod go-w {word}, and so for the folders above"))
     return found
 
 
@@ -130,11 +154,11 @@ def _lacking_capabilities(needed: tuple[str, ...], have: Set[str], *, root: bool
 
 
 def _commands(tracer: Tracer) -> list[str]:
-    """The declared commands, and the one that a command tracer runs unless it lies beside the stem."""
+    """The declared commands, and the one that a command tracer runs where it is looked up on the PATH."""
     commands = list(tracer.needs.commands)
     if isinstance(tracer.runs, Command) and tracer.runs.argv:
         first = tracer.runs.argv[0]
-        if first not in commands and not first.startswith(("./", "{")):  # beside the stem, or a parameter
+        if first not in commands and "/" not in first and not first.startswith("{"):  # a path, or a parameter
             commands.append(first)
     return commands
 
@@ -143,7 +167,7 @@ def _lacking_command(name: str, tracer: Tracer) -> Lack:
     package = tracer.needs.packages.get(name)
     if package:
         return Lack(f"command {name} not found", f"apt install {package}")
-    if "/" in name:
+    if "/" in name:  # declared so
         return Lack(f"command {name} not found or not executable", f"install it there and chmod 755 {name}")
     return Lack(f"command {name} not found", f"install {name} and put it on the agent's PATH")
 

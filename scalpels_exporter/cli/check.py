@@ -1,14 +1,19 @@
-"""`scalpels check`: reads configuration files as the agent would, and says all that is wrong, or what they come to."""
+"""`scalpels check`: reads configuration files as the agent would, and says all that is wrong, or what they come to.
+
+What only this host lacks for a script, such as the script itself, is a note: that one tracer would be unsupported.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.exits import OK
 from scalpels_exporter.cli.files import absolute, add_config_argument
 from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Mistake, Mistakes, Settings
+from scalpels_exporter.needs import lacking_commands
 from scalpels_exporter.web import webconfig, webfiles
 
 EXAMPLE = "scalpels check --config.file scalpels.yaml --web.config.file web.yaml"
@@ -21,23 +26,33 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     good: list[str] = []
+    notes: list[str] = []
     found: list[Mistake] = []
-    for path, summary in ((args.config, _of_settings), (args.web_config, _of_web)):
-        if path is None and summary is _of_web:
-            continue
+    try:
+        settings = load(args.config)
+        good.append(f"{settings.source or 'no file, so the defaults'}: {describe(settings)}")
+        notes += _notes(settings)
+    except Mistakes as mistakes:
+        found += mistakes.found
+    if args.web_config is not None:
         try:
-            good.append(summary(path))
+            good.append(_of_web(args.web_config))
         except Mistakes as mistakes:
             found += mistakes.found
     if found:
         raise Mistakes(found)
-    print("\n".join(good))
+    print("\n".join([*good, *notes]))
     return OK
 
 
-def _of_settings(path: Path | None) -> str:
-    settings = load(path)
-    return f"{settings.source or 'no file, so the defaults'}: {describe(settings)}"
+def _notes(settings: Settings) -> list[str]:
+    """What this host lacks now to run the commands that the file names."""
+    return [
+        f"note: tracers.{name}: {clean(lack.what)} ({clean(lack.cure)})"
+        for name, chosen in sorted(settings.tracers.items())
+        if not chosen.stem
+        for lack in lacking_commands(chosen.tracer)
+    ]
 
 
 def describe(settings: Settings) -> str:
@@ -53,7 +68,7 @@ def _named(names: list[str], state: str) -> str:
     return f"{tracers} {state}" + (f" ({', '.join(names)})" if names else "")
 
 
-def _of_web(path: Path | None) -> str:
+def _of_web(path: Path) -> str:
     config = webconfig.check(webfiles.read(str(path)))
     users = f"{len(config.users)} user{'' if len(config.users) == 1 else 's'}"
     parts = ["TLS" if config.tls else "no TLS", users if config.users else "no passwords", *config.notes]

@@ -32,18 +32,20 @@ class Trust:
     stat: Callable[[Path], os.stat_result] = os.lstat
     read_only: Callable[[Path], bool] = _read_only_mount
 
-    def problem(self, path: Path) -> str:
+    def problem(self, path: Path, *, absent: bool = False) -> str:
         """Why others than the owner can change what stands at the absolute `path`; "" when they cannot.
 
         Looked at: the file, every directory above it and every symbolic link on the way. A sticky directory
         such as /tmp counts as writable. On a read-only mount (a Kubernetes ConfigMap) the permission bits do
-        not count, only the owner does.
+        not count, only the owner does. With `absent` the path need not be there: whoever could make it is looked at.
         """
         try:
             for passed in _passed(path, self.stat):
                 found = self._one(passed)
                 if found:
                     return found
+        except FileNotFoundError as exc:
+            return "" if absent else f"{exc.filename or path}: {exc.strerror}"
         except OSError as exc:
             return f"{exc.filename or path}: {exc.strerror}"
         return ""

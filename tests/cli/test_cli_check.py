@@ -30,6 +30,19 @@ def test_good_files_are_summed_up_in_a_line_each(tmp_path: Path) -> None:
     assert second == f"{web}: good: no TLS; 1 user"
 
 
+def test_a_script_that_this_host_has_not_is_a_note_and_no_mistake(tmp_path: Path) -> None:
+    text = "tracers:\n  vpn: {command: /none/stat.sh}\n  wg: {command: no-such-command}\n  fine: {command: sh}\n"
+    config = write(tmp_path, "c.yaml", text)
+    done = run("check", "--config.file", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *notes = done.stdout.splitlines()
+    assert first.startswith(f"{config}: good: ")
+    assert notes == [
+        "note: tracers.vpn: /none/stat.sh: No such file or directory (install it there and chmod 755 /none/stat.sh)",
+        "note: tracers.wg: command no-such-command not found (install no-such-command and put it on the agent's PATH)",
+    ]
+
+
 def test_without_a_file_the_defaults_are_checked() -> None:
     done = run("check")
     assert done.returncode == 0

@@ -91,6 +91,7 @@ def test_a_pipe_gets_plain_text_of_what_was_seen(config: Config, workers: Path) 
 @pytest.mark.parametrize(
     ("tracer", "status", "said"),
     [
+        ("command: /none/stat.sh", 69, "unsupported: /none/stat.sh: No such file or directory (install it there and"),
         ("command: [no-such-command]", 69, "unsupported: command no-such-command not found"),
         ("command: [sh, -c, 'echo no such device >&2; exit 69']", 69, "unsupported: no such device"),
         ("command: [sh, -c, 'exit 3']", 1, "the worker ended with exit status 3 before it had printed a snapshot"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,24 +65,22 @@ def test_a_variable_before_the_command_is_told_of_env() -> None:
         split("FOO=1 /opt/stat.sh")
 
 
-def problem(folder: Path, content: bytes, mode: int = 0o755, before: tuple[str, ...] = ()) -> str:
-    script = folder / "stat.sh"
-    script.write_bytes(content)
-    script.chmod(mode)
-    return command_problem((*before, str(script)), False, Trust()).replace(f"{folder}/", "")
+def script(folder: Path, content: bytes, mode: int = 0o755) -> Path:
+    path = folder / "stat.sh"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"#!/bin/sh\necho 1\n", ""),
-        (b"#!/usr/bin/env sh\necho 1\n", ""),
         (b"#! /bin/sh -e\necho 1\n", ""),
         (b"\x7fELF\x02\x01", ""),
-        (b"#!/nowhere/python9\n", "stat.sh names an interpreter that is not there: /nowhere/python9"),
-        (b"#!/usr/bin/env nosuchpython\n", "stat.sh names an interpreter that is not on the PATH: nosuchpython"),
-        (b"#!\necho 1\n", "stat.sh names an interpreter that is not there: none"),
-        (b"echo 1\n", "stat.sh has no first line that names its interpreter, such as #!/bin/sh"),
+        (b"#!/nowhere/python9\n", ""),
+        (b"", ""),
+        (b"echo 1\n", "stat.sh has no first line that names its interpreter: begin it with one, such as #!/bin/sh"),
         (
             b"#!/bin/sh\r\necho 1\r\n",
             "stat.sh ends its first line as Windows does, which makes the carriage return a part of the interpreter's "
@@ -91,25 +88,23 @@ def problem(folder: Path, content: bytes, mode: int = 0o755, before: tuple[str, 
         ),
     ],
 )
-def test_a_first_line_that_the_kernel_cannot_follow_is_explained(content: bytes, said: str, open_folder: Path) -> None:
-    assert problem(open_folder, content) == said
-
-
-def test_a_script_has_to_be_readable_by_its_interpreter_and_a_program_has_not(open_folder: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("another user's view is told from root's")
-    said = "stat.sh cannot be read by the unprivileged user that runs it: chmod a+r stat.sh"
-    assert problem(open_folder, b"#!/bin/sh\n", 0o711) == said
-    assert problem(open_folder, b"\x7fELF\x02\x01", 0o711) == ""
-    assert problem(open_folder, b"echo 1\n", 0o600, before=("sh",)) == said
-    assert problem(open_folder, b"echo 1\n", 0o644, before=("/bin/sh",)) == ""
+def test_a_first_line_that_no_kernel_can_follow_is_a_mistake(content: bytes, said: str, open_folder: Path) -> None:
+    words = (str(script(open_folder, content)),)
+    assert command_problem(words, False, Trust()).replace(f"{open_folder}/", "") == said
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ((), "expected a command, got an empty word"),
+        (("./stat.sh",), "expected an absolute path or a name on the PATH, got ./stat.sh"),
+        (("/etc",), "/etc is no file"),
+        (("/nowhere/stat.sh",), ""),
+        (("/etc/passwd/stat.sh",), ""),
+        (("/" + "x" * 5000,), ""),
+        (("sh", "a\0b"), "expected words without NUL"),
         (("python3", "stat.py"), "expected an absolute path of the script, got stat.py"),
-        (("python3.11", "/nowhere/stat.py"), "/nowhere/stat.py: No such file or directory"),
+        (("python3.11", "/nowhere/stat.py"), ""),
         (("bash", "/etc"), "/etc is no file"),
         (("sh", "-c", "echo 1"), ""),
         (("python3", "-m", "stat"), ""),
@@ -117,20 +112,13 @@ def test_a_script_has_to_be_readable_by_its_interpreter_and_a_program_has_not(op
         (("cat", "stat.txt"), ""),
     ],
 )
-def test_the_script_that_an_interpreter_is_given_is_looked_at_too(words: tuple[str, ...], said: str) -> None:
+def test_what_may_come_later_is_no_mistake_and_what_stays_wrong_is(words: tuple[str, ...], said: str) -> None:
     assert command_problem(words, False, Trust()) == said
 
 
-def test_an_ordinary_users_own_script_may_be_out_of_the_reach_of_others(
-    open_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = open_folder / "home" / "stat.sh"
-    script.parent.mkdir(mode=0o700)
-    script.write_text("#!/bin/sh\necho 1\n")
-    script.chmod(0o700)
-    assert "cannot be executed" in command_problem((str(script),), False, Trust()) or os.geteuid() != 0
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)  # workers of an agent that is not root run as its own user
-    assert command_problem((str(script),), False, Trust()) == ""
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o711])
+def test_what_the_worker_may_not_read_or_execute_is_no_mistake(open_folder: Path, mode: int) -> None:
+    assert command_problem((str(script(open_folder, b"#!/bin/sh\n", mode)),), False, Trust()) == ""
 
 
 @pytest.mark.parametrize(

@@ -258,20 +258,26 @@ def test_a_privileged_script_must_be_roots_alone(mistaken: Mistaken, configured:
         "scalpels.yaml:4: tracers.vpn.command: refused, because what runs with privileges must be root's alone: "
         "stat.sh can be written by its group (mode 0775)"
     ]
-    script.chmod(0o600)
-    assert mistaken(text) == ["scalpels.yaml:4: tracers.vpn.command: stat.sh is not executable: chmod 755 stat.sh"]
 
 
-def test_an_unprivileged_script_must_be_within_anyones_reach(mistaken: Mistaken, tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir(0o700)
-    script = folder / "stat.sh"
-    script.write_text("#!/bin/sh\n")
-    script.chmod(0o755)
-    assert mistaken(f"tracers: {{vpn: {{command: {script}}}}}") == [
-        "scalpels.yaml:1: tracers.vpn.command: closed/stat.sh is out of reach of the unprivileged user that runs it, "
-        "because of closed: move it to where anyone may enter, such as /usr/local/bin, or say privileged: on"
+def test_a_privileged_script_that_is_not_there_yet_must_come_to_where_root_alone_can_put_it(
+    mistaken: Mistaken, configured: Configured, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mount"
+    folder.mkdir()
+    folder.chmod(0o755)
+    text = f"tracers:\n  vpn:\n    privileged: on\n    command: {folder}/tools/stat.sh\n"
+    assert configured(text).tracers["vpn"].enabled
+    folder.chmod(0o777)
+    assert mistaken(text) == [
+        "scalpels.yaml:4: tracers.vpn.command: refused, because what runs with privileges must be root's alone: "
+        "mount can be written by anyone (mode 0777)"
     ]
+
+
+@pytest.mark.parametrize("command", ["/nowhere/stat.sh", "sh /nowhere/stat.sh", "nosuchcommand"])
+def test_a_script_that_is_not_there_keeps_no_other_tracer_from_running(configured: Configured, command: str) -> None:
+    assert configured(f"tracers: {{vpn: {{command: {command}}}}}").tracers["vpn"].enabled
 
 
 def test_trust_is_roots_by_default() -> None:

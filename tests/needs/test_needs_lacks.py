@@ -143,7 +143,17 @@ def test_an_older_kernel_is_told(release: str, missing: bool, proc: Callable[...
         (
             Needs(),
             ("/opt/x.sh",),
-            [Lack("command /opt/x.sh not found or not executable", "install it there and chmod 755 /opt/x.sh")],
+            [Lack("/opt/x.sh: No such file or directory", "install it there and chmod 755 /opt/x.sh")],
+        ),
+        (
+            Needs(packages={"/usr/sbin/nosuch-bpfcc": "bpfcc-tools"}),
+            ("/usr/sbin/nosuch-bpfcc",),
+            [Lack("/usr/sbin/nosuch-bpfcc: No such file or directory", "apt install bpfcc-tools")],
+        ),
+        (
+            Needs(),
+            ("sh", "/opt/x.sh"),
+            [Lack("/opt/x.sh: No such file or directory", "put it there, chmod a+r /opt/x.sh")],
         ),
     ],
 )

@@ -86,6 +86,28 @@ def test_the_end_of_a_command_says_why(
     until(lambda: agent.tracer("bad")["state"] in (state, "failed") and why in agent.tracer("bad")["why"])
 
 
+def test_a_script_that_is_missing_makes_its_tracer_unsupported_until_it_has_come(
+    start_agent: Start, open_folder: Path, until: Until
+) -> None:
+    here = script(open_folder, "here", "#!/bin/sh\necho 7\n")
+    agent = start_agent(
+        f"{QUIET}  here: {{command: {here}, mode: rerun}}\n  late: {{command: {open_folder}/late, mode: rerun}}\n"
+    )
+    until(lambda: agent.tracer("late")["state"] == "unsupported")
+    cure = f"install it there and chmod 755 {open_folder}/late"
+    assert agent.tracer("late")["why"] == f"{open_folder}/late: No such file or directory ({cure})"
+    until(lambda: agent.value("scalpels_here_value", unit="") == 7)
+    script(open_folder, "late", "#!/bin/sh\necho 8\n")
+    assert agent.post("/-/reload").status_code == 200
+    until(lambda: agent.value("scalpels_late_value", unit="") == 8)
+
+
+def test_a_python_script_need_not_flush(start_agent: Start, open_folder: Path, until: Until) -> None:
+    text = "#!/usr/bin/env python3\nimport time\nprint(7)\ntime.sleep(600)\n"
+    agent = start_agent(tracer("snake", script(open_folder, "snake", text)))
+    until(lambda: agent.value("scalpels_snake_value", unit="") == 7)
+
+
 def test_a_command_sees_a_plain_environment_and_no_open_file_of_ours(
     start_agent: Start, open_folder: Path, until: Until
 ) -> None:
