@@ -35,6 +35,8 @@ def run(chosen: Chosen, spawner: int) -> int:
     assert isinstance(runs, Command)
     words = argv(chosen)
     privileges.adopt_orphans()
+    if runs.mode != "rerun":
+        _hold_back_termination()
     signal.signal(signal.SIGTERM, lambda *_: _end_if_alone(spawner))
     privileges.die_with_parent(spawner, signal.SIGTERM)
     if runs.mode == "rerun":
@@ -71,16 +73,26 @@ def _rerun(words: list[str], *, marks: bool) -> int:
 
 def _spawn(words: list[str], stdin: str = "") -> int:
     worker = os.getpid()
+    _hold_back_termination()
     child = os.fork()
     if child == 0:
         _exec(words, stdin, worker)
+    if signal.SIGTERM in signal.sigpending():
+        os.kill(child, signal.SIGTERM)  # it came for the whole group, perhaps before the command was in it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     return child
+
+
+def _hold_back_termination() -> None:
+    """Until the command is there: one that was asked to end before it began would never hear of it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def _exec(words: list[str], stdin: str, worker: int) -> NoReturn:
     status = FAILED
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if stdin:
             os.dup2(os.open(stdin, os.O_RDONLY), 0)
         privileges.die_with_parent(worker)
