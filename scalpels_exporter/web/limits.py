@@ -49,10 +49,5 @@ class Limits:
     password_cache: int = 256
     password_seconds: float = 10.0
 
-    @property
-    def connection_bytes(self) -> int:
-        """What one connection may hold in this process besides the shared body."""
-        return self.head_bytes + self.read_bytes + self.body_bytes + self.write_bytes
-
 
 DEFAULT = Limits()
