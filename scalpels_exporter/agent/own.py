@@ -135,13 +135,13 @@ def _of_tracers(every: Sequence[Status]) -> Iterator[Metric]:
 
     yield _counter(
         "scalpels_tracer_probe_seconds",
-        "Run time of the tracer's kernel programs.",
+        "Run time of the tracer's kernel programs, estimated from the one second in ten in which the kernel counts.",
         ("tracer",),
         each(lambda s: s.probe_seconds),
     )
     yield _counter(
         "scalpels_tracer_probe_runs",
-        "Runs of the tracer's kernel programs.",
+        "Runs of the tracer's kernel programs, estimated in the same way.",
         ("tracer",),
         each(lambda s: float(s.probe_runs)),
     )

@@ -1,7 +1,8 @@
-"""The two maps that all kernel programs share: which program a process belongs to, and the programs' names.
+"""The maps that all workers with kernel programs share: which program a process belongs to, the programs' names, and
+for how long the kernel has counted what kernel programs cost.
 
-The spawner makes them once and keeps them, so that they outlive every worker; the tracer `programs` fills them.
-Pinned nowhere: when the last process of the agent is gone, so are they.
+The spawner makes them once and keeps them, so that they outlive every worker; the tracer `programs` fills the first
+two. Pinned nowhere: when the last process of the agent is gone, so are they.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scalpels_exporter.bpf import maps
+from scalpels_exporter.bpf.accounting import VALUE, Accounting
 from scalpels_exporter.bpf.definitions import MOST_PROCESSES
 from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.declare import Bpf
@@ -18,11 +20,12 @@ MOST_NAMES = 1024
 READY = b"other"  # stands at place 0 once every process that was there has been looked at
 
 
-def create() -> tuple[int, int]:
-    """The descriptors of tgid → program (u32 → u32) and of program → name. OSError where it is not allowed."""
+def create() -> tuple[int, int, int]:
+    """The descriptors of tgid → program (u32 → u32), program → name, and `accounting`'s. OSError where not allowed."""
     programs = maps.create(maps.HASH, 4, 4, MOST_PROCESSES, "programs")
     names = maps.create(maps.ARRAY, 4, NAME_BYTES, MOST_NAMES, "program_names")
-    return programs.descriptor, names.descriptor
+    counting = maps.create(maps.ARRAY, 4, VALUE.size, 1, "counting")
+    return programs.descriptor, names.descriptor, counting.descriptor
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Shared:
     """The spawner's: makes the maps when the first tracer wants them, and never lets go of them."""
 
     descriptors: tuple[int, ...] = ()
+    _accounting: Accounting | None = None
 
     def of(self, chosen: Chosen) -> tuple[int, ...]:
         """What the worker of `chosen` gets; nothing where they are not needed, or may not be made."""
@@ -40,7 +44,12 @@ class Shared:
                 self.descriptors = create()
             except OSError:
                 return ()  # the worker says what that means for it
+            self._accounting = Accounting(maps.Map.of(self.descriptors[2]))
         return self.descriptors
+
+    def beat(self, wanted: bool) -> float | None:
+        """Seconds until it wants to be called again; None: not before `wanted`, which says that a worker uses them."""
+        return self._accounting.beat(wanted) if self._accounting else None
 
 
 class Names:

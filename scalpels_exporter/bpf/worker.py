@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from scalpels_exporter.bpf import costs, handover, loader
+from scalpels_exporter.bpf import handover, loader
+from scalpels_exporter.bpf.costs import Meter
 from scalpels_exporter.bpf.decoders import Sources
 from scalpels_exporter.bpf.definitions import reasons
 from scalpels_exporter.bpf.maps import Map
@@ -28,6 +29,7 @@ from scalpels_exporter.worker.preflight import UNSUPPORTED, say, say_what_is_mis
 from scalpels_exporter.worker.samples import encode, write
 
 FAILED = 1
+SHARED = 3  # maps of the spawner's
 NAMES, RING = "program_names", "events"  # maps by these names have a meaning of their own
 ATTRIBUTION_SECONDS = 15.0  # that a worker waits for every process to have been looked at
 LOADER_CAPABILITIES = ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SYS_RESOURCE")
@@ -37,7 +39,7 @@ def run(chosen: Chosen, rules: Sequence[Rule], source: str, shared: tuple[int, .
     """The exit status of the worker. `shared` are the descriptors of the spawner's maps."""
     if say_what_is_missing(chosen.tracer):
         return UNSUPPORTED
-    if len(shared) != 2:
+    if len(shared) != SHARED:
         say("E!", "the spawner may not make kernel maps: run the agent as root or with CAP_BPF and CAP_PERFMON")
         return UNSUPPORTED
     try:
@@ -89,8 +91,9 @@ class _Worker:
         runs = chosen.tracer.runs
         assert isinstance(runs, Bpf)
         self._runs = runs
-        self._handed = handed
         facts = handed.facts
+        self._meter = Meter(tuple(handed.programs.values()), facts["clock_ns"], Map.of(shared[2]))
+        self._meter.read()
         # What only loading takes is given up; the Python part keeps what else it was declared to need.
         own = set(chosen.tracer.needs.capabilities) - set(LOADER_CAPABILITIES) if runs.companion else set()
         privileges.keep_only(own | (set() if facts["reads_freely"] else {"CAP_BPF"}))
@@ -161,8 +164,7 @@ class _Worker:
         if self._companion:
             samples += self._companion.samples()
         fill = {reader.name: reader.fill for reader in self._readers if reader.fill}
-        seconds, runs = costs.run_time(self._handed.programs.values(), self._handed.facts["clock_ns"])
-        return encode(samples, self._lost(), probe=(seconds, runs), fill=fill)
+        return encode(samples, self._lost(), probe=self._meter.read(), fill=fill)
 
     def _lost(self) -> dict[str, int]:
         names = reasons(self._runs)

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from scalpels_exporter.bpf.sharing import Shared
 from scalpels_exporter.config.settings import Chosen, Settings
+from scalpels_exporter.declare import Bpf
 from scalpels_exporter.processes import children, end_children
 from scalpels_exporter.spawn import child, messages, privileges, reader
 from scalpels_exporter.web import webfiles
@@ -36,6 +37,7 @@ class _Worker:
     tracer: str
     run: int
     pid: int
+    in_kernel: bool  # it has kernel programs
 
 
 @dataclass(slots=True)
@@ -68,7 +70,8 @@ class Spawner:
         poll.register(self.agent, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
+            wait = self.shared.beat(any(worker.in_kernel for worker in self.workers.values()))
+            for descriptor, _ in poll.poll(None if wait is None else wait * 1000):
                 if descriptor == wake_read:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
@@ -132,7 +135,7 @@ class Spawner:
         finally:
             for descriptor in opened:
                 os.close(descriptor)
-        self.workers[pid] = _Worker(tracer, run, pid)
+        self.workers[pid] = _Worker(tracer, run, pid, isinstance(chosen.tracer.runs, Bpf))
         return ""
 
     def _fork(self, chosen: Chosen, pipes: tuple[int, int, int]) -> int:

@@ -59,7 +59,8 @@ def test_a_contributors_tracer_counts_page_faults_of_a_program(
         assert 5000 <= (counted(agent) or 0) - before < 5100
         child.stdin.close()
     until(lambda: agent.value("scalpels_programs_processes", program="toucher") == 0, 10, "its end was seen")
-    assert (agent.value("scalpels_tracer_probe_runs_total", tracer="faults") or 0) > 5000
+    # Estimated: from one second in ten.
+    until(lambda: agent.value("scalpels_tracer_probe_runs_total", tracer="faults"), 20, "its cost is known")
     assert 0 < (agent.value("scalpels_tracer_probe_seconds_total", tracer="faults") or 0) < 1
 
 
