@@ -17,11 +17,13 @@ enum { TLS, COMPRESSED };
 #define VERB_QUEUE 32 /* statements sent and not answered yet that an error can be told the verb of */
 #define BATCH_QUEUE 16
 
-struct statement { /* the beginning of several maps' keys */
+/* Keys. `unused` fills them up, so that no byte of one is left to chance. */
+struct statement {
     u32 program;
     u8 system;
     u8 side;
     u8 verb;
+    u8 unused;
 };
 struct failure {
     u32 program;
@@ -29,12 +31,20 @@ struct failure {
     u8 side;
     u8 verb;
     char code[8];
+    u8 unused;
 };
 struct happening {
     u32 program;
     u8 system;
     u8 side;
     u8 what;
+    u8 unused;
+};
+struct end {
+    u32 program;
+    u8 system;
+    u8 side;
+    u16 unused;
 };
 struct spent {
     u64 rows;
@@ -63,7 +73,7 @@ BPF_TABLE("percpu_hash", struct happening, struct lasted, sql_trans, SQL_TRANS_E
 BPF_TABLE("percpu_hash", struct failure, u64, sql_errors, SQL_ERRORS_ENTRIES);
 BPF_TABLE("percpu_hash", struct happening, u64, sql_conns, SQL_CONNS_ENTRIES);
 BPF_TABLE("percpu_hash", struct happening, u64, sql_unread, SQL_UNREAD_ENTRIES);
-BPF_TABLE("percpu_hash", struct happening, struct traffic, sql_bytes, SQL_BYTES_ENTRIES);
+BPF_TABLE("percpu_hash", struct end, struct traffic, sql_bytes, SQL_BYTES_ENTRIES);
 BPF_TABLE("lru_hash", struct place, u32, sql_prepared, 16384); /* prepared statement → verb */
 BPF_PERCPU_ARRAY(sql_blank, struct spent, 1);                   /* never written to; the largest value */
 
@@ -131,7 +141,7 @@ static __always_inline void count_unreadable(struct pass *pass, struct conn *con
 
 static __always_inline void count_bytes(struct pass *pass, struct conn *conn, struct sql *sql)
 {
-    struct happening key = happening_of(pass, conn, sql, 0);
+    struct end key = {pass->program, sql->system, conn->side};
     struct traffic none = {}, *found = sql_bytes.lookup(&key);
     if (!found) {
         sql_bytes.insert(&key, &none);

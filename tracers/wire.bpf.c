@@ -58,6 +58,7 @@ BPF_PERCPU_ARRAY(blanks, struct conn, 1); /* never written to */
 BPF_ARRAY(switches, u32, 32);
 BPF_PROG_ARRAY(parsers, 64);
 BPF_PERCPU_ARRAY(calls, u64, 2); /* by direction: system calls on sockets that were looked at */
+BPF_PERCPU_ARRAY(seen, u64, 1);  /* connections that were put into conns */
 
 struct exited {
     u64 common;
@@ -278,6 +279,9 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         if (!at->result || !blank)
             return 0;
         conns.update(&pass->inode, blank);
+        u64 *count = seen.lookup(&zero);
+        if (count)
+            (*count)++;
         conn = conns.lookup(&pass->inode);
         if (!conn)
             return 0;
