@@ -47,7 +47,7 @@ struct pass {
     u64 began;        /* address of the present message, as if all of it had come in this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
-    u64 words[8];     /* of a scan */
+    u64 words[10];    /* of a scan */
     u32 runs;         /* how often a program has called itself for more messages */
     u32 cursor;       /* place in the head: in memory, where the verifier does not tell apart all its values */
 };
@@ -198,7 +198,7 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
     return have + more;
 }
 
-/* The head is whole, and the message has `total` bytes. */
+/* The head is whole, and the message has `total` bytes. Behind what is there of it the head is 0. */
 static __always_inline void took(struct pass *pass, struct stream *stream, u32 got, u64 total)
 {
     u64 of_it = total < got ? total : got, here = of_it - (stream->have & (HEAD_BYTES - 1));
@@ -206,6 +206,8 @@ static __always_inline void took(struct pass *pass, struct stream *stream, u32 g
     pass->left -= here;
     stream->skip = total - of_it;
     stream->have = 0;
+    asm volatile("%0 &= 127" : "+r"(of_it));
+    pass->head[of_it] = 0; /* what stands behind it is of another message, or of another connection */
 }
 
 /* The head is not whole yet: the rest comes with the next piece. */
