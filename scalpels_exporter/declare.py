@@ -213,6 +213,17 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What `once --for` shows in one table: a histogram of seconds, and the counter of what failed.
+
+    The counter has the histogram's labels and more; what the others say (an error code) is named.
+    """
+
+    times: str
+    errors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tracer:
     """A named thing that can be started and stopped: what it measures, and how its worker runs."""
 
@@ -226,6 +237,7 @@ class Tracer:
     overhead: str = ""  # measured, with what measured it
     series: int = 2000  # series budget: past it new label values fold into `other`
     picture: str = ""  # the metric drawn on the landing page
+    summary: Summary | None = None
 
     def metric(self, name: str) -> Metric | None:
         return next((m for m in self.metrics if m.name == name), None)

@@ -408,7 +408,11 @@ int sql_scan(struct exited *at)
         struct place place = {pass->inode, pass->words[NAME]};
         sql_prepared.update(&place, &verb);
     }
-    parsers.call(at, pass->back);
+    if (pass->left || pass->rest) {
+        parsers.call(at, pass->back);
+        lose(LOST_LONG);
+        begin_anew(&conn->streams[pass->direction & 1]);
+    }
     return 0;
 }
 

@@ -12,15 +12,39 @@ PostgreSQL: each CommandComplete is a statement, so several in one query and pip
 of a server-side cursor is one.
 """
 
-from scalpels_exporter.declare import Count, Counter, Distribution, Exponential, Field, Histogram, Parser, Table, Tracer
+from scalpels_exporter.declare import (
+    Count,
+    Counter,
+    Distribution,
+    Exponential,
+    Field,
+    Histogram,
+    Parser,
+    Summary,
+    Table,
+    Tracer,
+)
 
 SYSTEMS = ("mysql", "postgresql")
 SIDES = ("other", "client", "server")
 VERBS = (
     *("other", "select", "insert", "update", "delete", "replace", "begin", "commit", "rollback", "set", "show", "use"),
-    *("call", "prepare", "execute", "fetch", "declare", "close", "deallocate", "copy", "load", "create", "alter", "drop"),
-    *("truncate", "lock", "unlock", "savepoint", "release", "explain", "analyze", "merge", "grant", "revoke", "do"),
-    *("vacuum", "listen", "notify", "discard", "ping"),
+    *(
+        "call",
+        "prepare",
+        "execute",
+        "fetch",
+        "declare",
+        "close",
+        "deallocate",
+        "copy",
+        "load",
+        "create",
+        "alter",
+        "drop",
+    ),
+    *("truncate", "lock", "unlock", "savepoint", "release", "explain", "analyze", "merge", "grant", "revoke"),
+    *("do", "vacuum", "listen", "notify", "discard", "ping"),
 )
 
 CONNECTION = (Field("program", "I", "program"), Field("system", "B", "choice", SYSTEMS))
@@ -65,11 +89,11 @@ TRACER = Tracer(
         ),
         Histogram(
             "scalpels_sql_transaction_seconds",
-            "Time from a transaction's first statement to its end, in which it may hold locks. Not those of one statement.",
+            "Time from a transaction's first statement to its end, in which it may hold locks. Only those that are opened.",
             ("program", "system", "side", "outcome"),
             "seconds",
-            Exponential(-14, 10),
             series=200,
+            buckets=Exponential(-14, 10),
         ),
         Counter(
             "scalpels_sql_connections_total",
@@ -127,4 +151,5 @@ TRACER = Tracer(
         lost=("unanswered",),  # a second MySQL command before the answer to the first
     ),
     picture="scalpels_sql_seconds",
+    summary=Summary("scalpels_sql_seconds", "scalpels_sql_errors_total"),
 )
