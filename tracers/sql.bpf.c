@@ -323,7 +323,7 @@ enum { TO_VERB, TO_QUEUE, TO_STATEMENT };
 enum { PLAIN, BLOCK_COMMENT, LINE_COMMENT, SINGLE, DOUBLE, BACKTICK };
 
 /* What a scan knows, in pass->words: in memory, so that the verifier need not follow each of its values. */
-enum { TO, NAME, LETTERS, MODE, DEPTH, IN_WITH, LAST, FOUND, SO_FAR, RUN };
+enum { TO, NAME, LETTERS, MODE, DEPTH, IN_WITH, LAST, FOUND, SO_FAR, RUN, HERE };
 
 /* Looks for the verb behind comments, parentheses and WITH, in what has come of the text in this piece. */
 int sql_scan(struct exited *at)
@@ -342,9 +342,11 @@ int sql_scan(struct exited *at)
     volatile u64 *word = &pass->words[SO_FAR], *letters = &pass->words[LETTERS], *mode = &pass->words[MODE];
     volatile u64 *depth = &pass->words[DEPTH], *with = &pass->words[IN_WITH];
     volatile u64 *last = &pass->words[LAST], *found = &pass->words[FOUND];
+    volatile u64 *here = &pass->words[HERE]; /* the compiler would else make it the only bound of the loop */
+    *here = length;
     *found = UNFOUND;
     for (u32 n = 0; n < SCAN_BYTES; n++) {
-        if (n >= length)
+        if (n >= *here)
             break;
         u8 c = pass->scan[n & (SCAN_BYTES - 1)], capital = c & ~0x20;
         if (*mode == PLAIN) {

@@ -47,7 +47,7 @@ struct pass {
     u64 began;        /* address of the present message, as if all of it had come in this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
-    u64 words[10];    /* of a scan */
+    u64 words[12];    /* of a scan */
     u32 runs;         /* how often a program has called itself for more messages */
     u32 cursor;       /* place in the head: in memory, where the verifier does not tell apart all its values */
 };
