@@ -30,7 +30,16 @@ class CurlSession(HttpSession):
             config = Path(folder, "config")
             config.write_text("next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked)))
             done = subprocess.run(
-                ["curl", "--disable", "--silent", "--show-error", "--user-agent", self.options["mark"], "--config", config],
+                [
+                    "curl",
+                    "--disable",
+                    "--silent",
+                    "--show-error",
+                    "--user-agent",
+                    self.options["mark"],
+                    "--config",
+                    config,
+                ],
                 capture_output=True,
                 text=True,
                 check=True,

@@ -12,7 +12,9 @@ from loads.http_jobs import HttpJobs, HttpSession, HttpTally
 
 class Urllib3Session(HttpSession):
     def warm_up(self, tally: HttpTally) -> None:
-        self._pool = urllib3.HTTPConnectionPool(self.target.host, self.target.port, maxsize=1, timeout=30, retries=False)
+        self._pool = urllib3.HTTPConnectionPool(
+            self.target.host, self.target.port, maxsize=1, timeout=30, retries=False
+        )
         super().warm_up(tally)
 
     def request(self, call: Call) -> tuple[int, int]:

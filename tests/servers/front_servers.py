@@ -46,7 +46,11 @@ class Apache(FrontServer):
     has_socket = False
 
     def configuration(self) -> str:
-        modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in LOADED.split() if (MODULES / f"mod_{name}.so").exists())
+        modules = "\n".join(
+            f"LoadModule {name}_module {MODULES}/mod_{name}.so"
+            for name in LOADED.split()
+            if (MODULES / f"mod_{name}.so").exists()
+        )
         proxy = ""
         if self._behind is not None:
             socket = f"unix:{self._behind.socket}|" if self._unix else ""

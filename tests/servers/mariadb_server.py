@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,8 @@ class MariaDb(Server):
         ]
 
     def answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL leaves its own open when nobody listens
+            probe.connect(str(self.socket))
         self.admin(password="").close()
         return True
 

@@ -1,9 +1,9 @@
 """A WSGI application that answers as the query tells it, whatever the path: what the servers of the tests run.
 
-    status=N   (200)  204 and 304 have no body      size=N    (0)   bytes of body
-    sleep=S    seconds before the first byte        chunks=N  the body in N pieces, with no length said
-    close=1    no length said, and the end of the connection asked for; a server may send pieces all the same when the
-               client speaks HTTP/1.1
+status=N   (200)  204 and 304 have no body      size=N    (0)   bytes of body
+sleep=S    seconds before the first byte        chunks=N  the body in N pieces, with no length said
+close=1    no length said, and the end of the connection asked for; a server may send pieces all the same when the
+           client speaks HTTP/1.1
 """
 
 from __future__ import annotations

@@ -33,24 +33,31 @@ def counted(found: Series, name: str, by: str, **labels: str) -> Counter[str]:
     return +total
 
 
-class Watched:
-    """The difference that a while makes in the agent's series."""
+class Seen:
+    """What a while has added to the agent's series."""
 
-    def __init__(self, agent: RunningAgent) -> None:
-        self._agent = agent
-        self._before = series_of(agent, "scalpels_sql")
-
-    def now(self) -> Series:
-        return series_of(self._agent, "scalpels_sql")
+    def __init__(self, before: Series, after: Series) -> None:
+        self._before, self._after = before, after
 
     def gained(self, name: str, by: str, **labels: str) -> Counter[str]:
-        return counted(self.now(), name, by, **labels) - counted(self._before, name, by, **labels)
+        return counted(self._after, name, by, **labels) - counted(self._before, name, by, **labels)
 
     def verbs(self, program: str, side: str) -> Counter[str]:
         return self.gained("scalpels_sql_seconds_count", "verb", program=program, side=side)
 
     def codes(self, program: str, side: str) -> Counter[str]:
         return self.gained("scalpels_sql_errors_total", "code", program=program, side=side)
+
+
+class Watched:
+    """Begins a while."""
+
+    def __init__(self, agent: RunningAgent) -> None:
+        self._agent = agent
+        self._before = series_of(agent, "scalpels_sql")
+
+    def after(self) -> Seen:
+        return Seen(self._before, series_of(self._agent, "scalpels_sql"))
 
 
 def statements(verbs: Counter[str], client: str) -> Counter[str]:
