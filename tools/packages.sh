@@ -27,6 +27,7 @@ procps                      command:ps
 util-linux                  command:setpriv
 libcap2-bin                 command:capsh
 bpftool                     command:bpftool
+python3-fusepy              module:fusepy
 nftables                    command:nft
 openssl                     command:openssl
 prometheus                  command:promtool
