@@ -109,13 +109,17 @@ def test_an_agent_with_process_numbers_of_its_own_counts_nobody_under_a_wrong_na
     agent.process.wait(15)
 
 
-def test_without_type_information_syscalls_and_programs_run_and_fs_says_why_not(
-    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+def test_what_needs_the_type_information_says_so_and_the_rest_runs(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
 ) -> None:
-    agent = start_agent(f"{QUIET}  fs: {{}}\n  syscalls: {{}}\n", user=WITHOUT_BTF)
-    until(lambda: agent.tracer("fs")["state"] == "unsupported", 20, "fs is unsupported")
-    assert "/sys/kernel/btf/vmlinux not there (boot a kernel with CONFIG_DEBUG_INFO_BTF" in agent.tracer("fs")["why"]
-    until(lambda: shown(agent, "syscalls") == "running", 30, "syscalls counts")
+    settings = f"tracer_folders: [{tracer_folder}]\n{QUIET}  fs: {{}}\n  syscalls: {{}}\n  faults: {{}}\n"
+    agent = start_agent(settings, user=WITHOUT_BTF)
+    for name in ("fs", "syscalls"):
+        until(lambda name=name: agent.tracer(name)["state"] == "unsupported", 20, f"{name} is unsupported")
+        assert (
+            "/sys/kernel/btf/vmlinux not there (boot a kernel with CONFIG_DEBUG_INFO_BTF" in agent.tracer(name)["why"]
+        )
+    until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
     assert agent.tracer("programs")["state"] == "running"
 
 
