@@ -105,6 +105,8 @@ def _privileges(tracer: Tracer) -> Sequence[str]:
         besides.append(f"Linux {needs.kernel[0]}.{needs.kernel[1]}")
     keeps = "all that the agent was given" if privileged else ", ".join(needs.capabilities) or "nothing"
     who = "the agent's own user (root)" if privileged else "`scalpels-worker`"
+    if tracer.host:
+        who += f", in the worker of `{tracer.host}`"
     return f"`{tracer.name}`", who, keeps, ", ".join(besides) or "nothing"
 
 

@@ -18,7 +18,7 @@ from scalpels_exporter.cli.files import add_config_argument
 from scalpels_exporter.cli.host import BAD, NOTE, Finding, Host, findings
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.needs import Lack, lacks
+from scalpels_exporter.needs import Lack, lacks_with_host, required
 
 EXAMPLE = "sudo scalpels doctor"
 
@@ -42,8 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     settings, configuration = service.configuration(args.config)
     chosen = settings.tracers if settings else _defaults()
-    patients = [Patient(name, chosen[name].enabled, lacks(chosen[name].tracer)) for name in sorted(chosen)]
-    ambient = sorted({c for one in chosen.values() if one.enabled for c in one.tracer.needs.capabilities})
+    every = {name: one.tracer for name, one in chosen.items()}
+    patients = [Patient(name, chosen[name].enabled, lacks_with_host(every[name], every)) for name in sorted(chosen)]
+    on = [tracer for name, tracer in every.items() if chosen[name].enabled]
+    ambient = sorted({c for tracer in on for one in (tracer, *required(tracer, every)) for c in one.needs.capabilities})
     general = [*findings(Host(), ambient), configuration, service.port()]
     well = settings is not None and not any(p.lacks for p in patients if p.enabled)
     if args.json:

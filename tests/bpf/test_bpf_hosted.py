@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running import QUIET, RunningAgent
+from running import QUIET, ROOT, RunningAgent
 
 pytestmark = pytest.mark.root
 
@@ -107,3 +107,23 @@ def test_a_host_that_is_killed_comes_back_with_all_who_lived_in_it(
     assert [calls(running, name) for name in ("relay", "first", "second")] == [5, 5, 5]
     assert running.value("scalpels_worker_exits_total", tracer="first", reason="host") == 1
     assert running.value("scalpels_worker_exits_total", tracer="relay", reason="signal") == 1
+
+
+def scalpels(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scalpels_exporter", *words],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env={**os.environ, **(env or {})},
+    )  # fmt: skip
+
+
+def test_once_runs_one_with_its_host_and_without_an_agent(tracer_folder: Path, caller: Caller) -> None:
+    config = tracer_folder / "scalpels.yaml"
+    config.write_text(settings(tracer_folder, "  first: {step: 3}\n"))
+    words = [sys.executable, "-m", "scalpels_exporter", "once", "first", "--for=6s", f"--config.file={config}"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr is not None
+        assert "relay: 1 probes on" in process.stderr.readline()
+        caller.call(1000)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "scalpels_first_calls_total" in out
