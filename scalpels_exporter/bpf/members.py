@@ -69,7 +69,10 @@ class Members:
             self._hear()
 
     def _hear(self) -> None:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, hosting.LIMIT, hosting.PIPES)
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(self._control, hosting.LIMIT, hosting.PIPES)
+        except ConnectionError:
+            packet, descriptors = b"", []
         match packet.decode().split():
             case ["add", name, run]:
                 self._add(name, int(run), descriptors)
