@@ -96,6 +96,8 @@ class Members:
             member.close()
             self._tell(name, run, FAILED if status is None else status)
             return
+        if name in self._on:
+            self._drop(name, 0)  # its end was ordered when there was no room for the order
         self._on[name] = member
         self._switches.put(hosted.switch(self._held.host, part), _ON)
 

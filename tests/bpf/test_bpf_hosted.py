@@ -269,3 +269,39 @@ def test_nothing_is_left_in_the_kernel_of_what_was_killed(
         os.kill(agent.tracer("relay")["pid"], signal.SIGKILL)
         until(lambda: agent.tracer("first")["starts"] == 2, 30, "it is back")
         until(lambda: len(kernel_objects()) == len(before) + len(MINE), 20, "each program is there once")
+
+
+COMPANION = """
+
+class Heard:
+    def __init__(self, kernel):
+        self._kernel, self._seen = kernel, 0
+
+    def beat(self):
+        self._seen += len(self._kernel.records())
+        return 60.0
+
+    def samples(self):
+        return [("scalpels_second_heard_total", (), self._seen)]
+"""
+
+
+def test_a_companion_gets_the_records_of_a_ring_of_its_own(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, caller: Caller, until: Callable[..., object]
+) -> None:
+    stem, source = tracer_folder / "second.py", tracer_folder / "second.bpf.c"
+    text = stem.read_text().replace(
+        'lost=("skipped_second",),', 'lost=("skipped_second",),\n        companion="Heard",'
+    )
+    stem.write_text(text.replace("metrics=(", 'metrics=(Counter("scalpels_second_heard_total", "X."), ') + COMPANION)
+    c = source.read_text().replace("int is_second", "BPF_RINGBUF_OUTPUT(second_events, 8);\n\nint is_second")
+    source.write_text(
+        c.replace("    count = second", "    second_events.ringbuf_output(&step, 8, 0);\n    count = second")
+    )
+    agent = start_agent(settings(tracer_folder))
+    until(lambda: [state(agent, name) for name in ("first", "second")] == ["running"] * 2, 30, "both run")
+    until(lambda: agent.value("scalpels_programs_processes", program="caller") == 1, 10, "the caller has its name")
+    before = agent.value("scalpels_second_heard_total") or 0
+    caller.call(50)
+    until(lambda: (agent.value("scalpels_second_heard_total") or 0) - before == 50, 10, "each record has come")
+    assert calls(agent, "second") == 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ class Stage:
         self.maps["lost"] = maps.create(maps.ARRAY, 4, 8, 1 + 2 * len(members), "lost")
         self.spawner, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.spawner.setblocking(False)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as a worker begins
         modules: dict[str, Any] = {one.tracer.name: module for one in members}
         held = Held(host, (), self.maps, Sources(str))
         self.members = Members(held, modules, theirs.detach(), frozenset())
@@ -104,9 +106,11 @@ def staged() -> Iterator[Callable[..., Stage]]:
         made.append(Stage(*members, module=module))
         return made[-1]
 
+    before = signal.getsignal(signal.SIGPIPE)
     yield make
     for stage in made:
         stage.close()
+    signal.signal(signal.SIGPIPE, before)
 
 
 def read(descriptor: int) -> bytes:
