@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 from scalpels_exporter.bpf import btf, headers, tracefs
 from scalpels_exporter.capabilities import capabilities_of, effective_user
 from scalpels_exporter.config.trust import Trust
-from scalpels_exporter.declare import Bpf, Command, Tracer
+from scalpels_exporter.declare import Bpf, Command, Parser, Tracer
 from scalpels_exporter.runnable import hindrance, program_of, script_of
 
 # Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
@@ -90,10 +90,13 @@ def lacks(
         if not os.access(path, os.R_OK, effective_ids=True):
             found.append(_lacking_file(file, Path(path).exists(), tracer))
     if isinstance(tracer.runs, Bpf):
-        found += _lacking_for_kernel_programs(tracer, tracer.runs, release, has_module, find_headers)
+        found += _lacking_for_kernel_programs(release, has_module, find_headers)
         if _is_missing(find_tracefs) and _TO_MOUNT_TRACEFS not in have:
             found.append(Lack(f"tracefs is not mounted, and mounting it takes {_TO_MOUNT_TRACEFS}", tracefs.CURE))
         found += _lacking_numbers(proc)
+    offsets = tracer.runs.offsets if isinstance(tracer.runs, Bpf | Parser) else ()
+    if any(offset.required for offset in offsets) and not btf.VMLINUX.exists():
+        found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
     return found
 
 
@@ -137,9 +140,22 @@ def _lacking_numbers(proc: str) -> list[Lack]:
     return [Lack(what, "give it the host's: hostPID: true for a pod, --pid=host for a container")]
 
 
+def required(tracer: Tracer, every: Mapping[str, Tracer]) -> list[Tracer]:
+    """Those that must run beside it, in the order in which they are started."""
+    found: list[Tracer] = []
+    while (one := every.get(tracer.requires)) is not None and one not in found:
+        found.insert(0, one)
+        tracer = one
+    return found
+
+
+def lacks_with_host(tracer: Tracer, every: Mapping[str, Tracer]) -> list[Lack]:
+    """And what its host lacks, where it lives in another one's worker: it cannot run without."""
+    host = every.get(tracer.host)
+    return list(dict.fromkeys([*(lacks(host) if host else ()), *lacks(tracer)]))
+
+
 def _lacking_for_kernel_programs(
-    tracer: Tracer,
-    runs: Bpf,
     release: str,
     has_module: Callable[[str], object],
     find_headers: Callable[[], object],
@@ -149,8 +165,6 @@ def _lacking_for_kernel_programs(
         found.append(Lack("Python's bcc is not installed", "apt install python3-bpfcc"))
     if find_headers() is None:
         found.append(Lack("no kernel headers are installed", headers.cure(release)))
-    if any(offset.required for offset in runs.offsets) and not btf.VMLINUX.exists():
-        found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
     return found
 
 

@@ -26,6 +26,7 @@ from scalpels_exporter.declare import (
     Histogram,
     Metric,
     Parameter,
+    Parser,
     Samples,
     Tracer,
 )
@@ -217,7 +218,7 @@ def _of_run(tracer: Tracer) -> Iterator[str]:
         if not isinstance(runs.format, Samples):
             yield "runs: a generator's format is Samples"
         return
-    if isinstance(runs, Bpf):
+    if isinstance(runs, Bpf | Parser):
         yield from (f"runs: {problem}" for problem in bpf_problems(tracer, runs))
         return
     yield from _of_command(runs)

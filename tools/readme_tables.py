@@ -111,6 +111,8 @@ def _privileges(tracer: Tracer) -> Sequence[str]:
     if privileged:
         keeps = "all that the agent was given"
     who = "the agent's own user (root)" if privileged else "`scalpels-worker`"
+    if tracer.host:
+        who += f", in the worker of `{tracer.host}`"
     return f"`{tracer.name}`", who, keeps, ", ".join(besides) or "nothing"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -18,8 +18,8 @@ from scalpels_exporter.cli.files import add_config_argument
 from scalpels_exporter.cli.host import BAD, NOTE, Finding, Host, findings
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import Bpf
-from scalpels_exporter.needs import TO_MEASURE, Lack, for_a_unit, lacks
+from scalpels_exporter.declare import Bpf, Tracer
+from scalpels_exporter.needs import TO_MEASURE, Lack, for_a_unit, lacks_with_host, required
 
 EXAMPLE = "sudo scalpels doctor"
 
@@ -43,10 +43,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     settings, configuration = service.configuration(args.config)
     chosen = settings.tracers if settings else _defaults()
-    on = _wanted(chosen)
-    patients = [Patient(name, name in on, lacks(chosen[name].tracer)) for name in sorted(chosen)]
-    ambient = for_a_unit(chosen[name].tracer for name in on)
-    measuring = _to_measure(chosen, on, ambient)
+    every = {name: one.tracer for name, one in chosen.items()}
+    enabled = {name for name, one in chosen.items() if one.enabled}
+    patients = [Patient(name, name in enabled, lacks_with_host(every[name], every)) for name in sorted(chosen)]
+    on = _wanted(enabled, every)
+    ambient = for_a_unit(on)
+    measuring = _to_measure(on, ambient)
     general = [*findings(Host(), ambient, measuring), configuration, service.port()]
     well = settings is not None and not any(p.lacks for p in patients if p.enabled)
     if args.json:
@@ -61,15 +63,15 @@ def _defaults() -> Mapping[str, Chosen]:
     return {name: Chosen(found.tracer, found.tracer.default) for name, found in builtin_shelf().found.items()}
 
 
-def _wanted(chosen: Mapping[str, Chosen]) -> set[str]:
+def _wanted(enabled: Collection[str], every: Mapping[str, Tracer]) -> list[Tracer]:
     """What is on, and what that needs beside it."""
-    on = {name for name, one in chosen.items() if one.enabled}
-    return on | {beside for name in on if (beside := chosen[name].tracer.requires) in chosen}
+    found = {one.name: one for name in enabled for one in (every[name], *required(every[name], every))}
+    return [found[name] for name in sorted(found)]
 
 
-def _to_measure(chosen: Mapping[str, Chosen], on: set[str], ambient: list[str]) -> list[str]:
+def _to_measure(on: Sequence[Tracer], ambient: list[str]) -> list[str]:
     """What an agent that is not root needs beside `ambient` to know what its kernel programs cost."""
-    has_kernel_programs = any(isinstance(chosen[name].tracer.runs, Bpf) for name in on)
+    has_kernel_programs = any(isinstance(tracer.runs, Bpf) for tracer in on)
     return [TO_MEASURE] if has_kernel_programs and TO_MEASURE not in ambient else []
 
 
