@@ -45,8 +45,8 @@ def run(args: Namespace) -> int:
     chosen = settings.tracers if settings else _defaults()
     every = {name: one.tracer for name, one in chosen.items()}
     enabled = {name for name, one in chosen.items() if one.enabled}
-    patients = [Patient(name, name in enabled, lacks_with_host(every[name], every)) for name in sorted(chosen)]
     on = _wanted(enabled, every)
+    patients = [Patient(n, every[n] in on, lacks_with_host(every[n], every)) for n in sorted(every)]
     ambient = for_a_unit(on)
     measuring = _to_measure(on, ambient)
     general = [*findings(Host(), ambient, measuring), configuration, service.port()]
