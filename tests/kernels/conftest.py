@@ -21,9 +21,7 @@ OUTCOMES = pytest.StashKey[dict[str, Outcome]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--inside", default="", help="more tests to run under each kernel: pytest's arguments, as one word"
-    )
+    parser.addoption("--inside", default="", help="paths of more tests to run under each kernel, as one word")
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +63,9 @@ def unpacked(package: str, *patterns: str) -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for outcome in config.stash.get(OUTCOMES, {}).values():
         release = next((fact["kernel"] for fact in outcome.told if "kernel" in fact), "no kernel")
-        terminalreporter.write_line(f"{release}: {outcome.seconds:.0f} s with {outcome.accelerator}")
+        passed = sum(fact.get("outcome") == "passed" for fact in outcome.told)
+        seconds, by = round(outcome.seconds), outcome.accelerator
+        terminalreporter.write_line(f"{release}: {passed} tests passed inside, {seconds} s with {by}")
         verified = defaultdict[str, dict[str, int]](dict)
         for fact in outcome.told:
             for name, count in fact.get("facts", {}).get("verified", {}).items():

@@ -27,24 +27,26 @@ def test_the_guest_runs_the_kernel_of_the_package_to_the_end(booted: Boot, packa
     outcome = booted(package)
     assert outcome.told, outcome.console
     assert outcome.told[0] == {"kernel": outcome.image.removeprefix("vmlinuz-")}
-    assert "status" in outcome.told[-1], outcome.console
+    assert outcome.told[-1].get("status") in (0, 1), outcome.console  # 1: a test failed, which others show
 
 
 @pytest.mark.parametrize("package", KERNELS)
 @pytest.mark.parametrize("name", TRACERS)
 def test_a_tracer_loads_and_counts_under_it(booted: Boot, package: str, name: str) -> None:
     outcome = booted(package)
-    told = {
-        fact["test"].rpartition("::")[2]: fact["text"] or fact["outcome"] for fact in outcome.told if "test" in fact
-    }
-    assert {test: told.get(f"{test}[{name}]", outcome.console) for test in EXPECTED} == dict.fromkeys(
-        EXPECTED, "passed"
-    )
+    told = {fact["test"].rpartition("::")[2]: fact for fact in outcome.told if "test" in fact}
+    for test in EXPECTED:
+        fact = told.get(f"{test}[{name}]")
+        if fact is None:
+            pytest.fail(f"{test} has told nothing:\n{outcome.console}")
+        if fact["outcome"] != "passed":
+            pytest.fail(f"{test}:\n{fact['text']}")
 
 
 @pytest.mark.parametrize("package", KERNELS)
-def test_nothing_that_ran_under_it_failed(booted: Boot, package: str) -> None:
+def test_nothing_else_that_ran_under_it_failed(booted: Boot, package: str) -> None:
     told = booted(package).told
-    failures = {fact["test"]: fact["text"] for fact in told if fact.get("outcome", "passed") != "passed"}
-    assert failures == {}
-    assert told[-1] == {"status": 0}
+    ours = tuple(f"::{test}[{name}]" for test in EXPECTED for name in TRACERS)
+    failed = [fact for fact in told if fact.get("outcome", "passed") != "passed" and not fact["test"].endswith(ours)]
+    if failed:
+        pytest.fail("\n".join(f"{fact['test']}:\n{fact['text']}" for fact in failed))

@@ -62,7 +62,9 @@ def tests() -> int:
     tty.setraw(port)
     teller = Teller(port)
     teller.tell(kernel=os.uname().release)
-    status = int(pytest.main(["-v", "-p", "no:cacheprovider", str(INSIDE), *sys.argv[1:]], plugins=[teller]))
+    status = int(
+        pytest.main(["-v", "--color=no", "-p", "no:cacheprovider", str(INSIDE), *sys.argv[1:]], plugins=[teller])
+    )
     teller.tell(status=status)
     return status
 

@@ -24,12 +24,16 @@ def agent() -> Iterator[RunningAgent]:
     # An emulated machine is over any budget.
     agent = RunningAgent(folder, f"budgets: {{overhead: 1}}\n{yaml.safe_dump({'programs': rules})}{QUIET}{on}")
     try:
-        for name in TRACERS:
-            wait_until(lambda name=name: is_up(agent, name), START_SECONDS, f"{name} is up: {agent.log.read_text()}")
         yield agent
     finally:
         agent.close()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def tracer_is_up(agent: RunningAgent, name: str) -> None:
+    """The tracer of the test; another that fails is another test's business."""
+    wait_until(lambda: is_up(agent, name), START_SECONDS, f"{name} is up")
 
 
 def is_up(agent: RunningAgent, name: str) -> bool:

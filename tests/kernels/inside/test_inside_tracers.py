@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cases import TRACERS, Key, counts, do, doing, program_of
@@ -39,7 +40,11 @@ def test_it_attaches_every_probe_of_its_defaults_and_shows_its_metrics(name: str
 
 
 def test_it_counts_exactly_what_a_process_did(
-    name: str, agent: RunningAgent, until: Callable[..., object], record_property: Callable[..., None]
+    name: str,
+    agent: RunningAgent,
+    tracer_is_up: None,
+    until: Callable[..., Any],
+    record_property: Callable[..., None],
 ) -> None:
     program = program_of(name)
 
@@ -50,14 +55,18 @@ def test_it_counts_exactly_what_a_process_did(
         until(lambda: processes() == 1, 60, "the process has its name")
         before = agent.samples(**PATIENT)
         do(process)
-        until(lambda: moved(name, before, agent.samples(**PATIENT)) == counts(name), 20, "what it did is shown")
-        after = agent.samples(**PATIENT)
-        assert moved(name, before, after) == counts(name)
+        after = until(lambda: exact(name, before, agent.samples(**PATIENT)), 20, "what it did is shown")
     until(lambda: processes() == 0, 30, "the process is gone")
     is_coherent(name, after)
     verdicts = verified(agent.tracer(name)["pid"])
     assert verdicts
     record_property("verified", verdicts)
+
+
+def exact(name: str, before: dict[Key, float], after: dict[Key, float]) -> dict[Key, float]:
+    """`after`, when it shows what the case says."""
+    assert moved(name, before, after) == counts(name)
+    return after
 
 
 def moved(name: str, before: dict[Key, float], after: dict[Key, float]) -> dict[Key, float]:
