@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from running import WORKERS, RunningAgent, wait_until
+
+from scalpels_exporter.bpf import headers
 
 
 @pytest.fixture(name="until")
@@ -72,3 +75,12 @@ def workers(open_folder: Path) -> Path:
     for file in target.iterdir():
         file.chmod(0o644)
     return target
+
+
+@pytest.fixture
+def kernel_programs() -> None:
+    """Skips where kernel programs cannot be compiled."""
+    if importlib.util.find_spec("bcc") is None:
+        pytest.skip("needs python3-bpfcc")
+    if headers.find() is None:
+        pytest.skip("needs kernel headers")

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test|bench
-#   run: what the agent needs; dev: also what checks need; test: also what tests need; bench: also what peers need
+# Usage: setup.sh run|dev|test|bench|kernels
+#   run: what the agent needs; dev: also what checks need; test: also what tests need; bench: also what peers need;
+#   kernels: also what boots other kernels
 set -eu
 
 purpose=$1
