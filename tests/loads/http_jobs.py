@@ -7,6 +7,9 @@
                                            `times`: a file for the nanoseconds until the first byte (raw) or the headers of
                                            each answer; the rest goes to the mix
     close    {}                            all
+
+The option `close`, of every client: each request asks for the end of the connection, as it has to where a server keeps
+none and does not say so.
 """
 
 from __future__ import annotations
@@ -53,6 +56,10 @@ class HttpSession(ABC):
         self.options = options
         self.took = 0  # nanoseconds of the last call, when the session measures them nearer to the wire
         self.warm_up(tally)
+
+    def closes(self, call: Call) -> bool:
+        """The request asks for the end of the connection."""
+        return call.closes or bool(self.options.get("close"))
 
     def warm_up(self, tally: HttpTally) -> None:
         """Opens the connection."""
