@@ -1,6 +1,6 @@
 """An HTTP load through aiohttp, a coroutine for each session. It can do a job more than the others:
 
-    websockets {count, messages}    so many websockets at /ws after each other, so many texts said and heard on each
+websockets {count, messages}    so many websockets at /ws after each other, so many texts said and heard on each
 """
 
 from __future__ import annotations

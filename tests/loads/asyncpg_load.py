@@ -96,7 +96,11 @@ class AsyncpgJobs(SqlJobs):
     def perform(self, work: list[tuple[Session, list[Group], Tally]]) -> None:
         async def together() -> None:
             await asyncio.gather(
-                *(session.all_of(groups, tally) for session, groups, tally in work if isinstance(session, AsyncpgSession))
+                *(
+                    session.all_of(groups, tally)
+                    for session, groups, tally in work
+                    if isinstance(session, AsyncpgSession)
+                )
             )
 
         LOOP.run_until_complete(together())

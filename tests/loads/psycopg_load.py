@@ -1,11 +1,11 @@
 """A load through psycopg 3. Options: autocommit (true), tls (false), mode (simple).
 
-    simple     simple queries
-    extended   Parse, Bind, Execute without a name, for every statement
-    prepared   SELECT, INSERT, UPDATE and DELETE prepared by name at their first execution; the others as `extended`,
-               because pg_stat_statements of PostgreSQL 15 does not count them when they are executed again by name
-    pipeline   as extended, with a Sync after `depth` (10) groups; statements that fail have to be left out of the mix
-    cursor     a SELECT is a server-side cursor: DECLARE, a FETCH for every `fetch` (100) rows, CLOSE
+simple     simple queries
+extended   Parse, Bind, Execute without a name, for every statement
+prepared   SELECT, INSERT, UPDATE and DELETE prepared by name at their first execution; the others as `extended`,
+           because pg_stat_statements of PostgreSQL 15 does not count them when they are executed again by name
+pipeline   as extended, with a Sync after `depth` (10) groups; statements that fail have to be left out of the mix
+cursor     a SELECT is a server-side cursor: DECLARE, a FETCH for every `fetch` (100) rows, CLOSE
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from loads.sessions import NOT_SENT, Session, Tally
 from loads.sql_jobs import SqlJobs
 from loads.statements import Group, Statement
 from loads.target import Target
+
 COUNTABLE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 

@@ -69,7 +69,9 @@ class SqlReport:
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> SqlReport:
-        counters = {name: Counter(found[name]) for name in ("statements", "own", "prepared", "transactions", "connections")}
+        counters = {
+            name: Counter(found[name]) for name in ("statements", "own", "prepared", "transactions", "connections")
+        }
         failed = {code: Counter(verbs) for code, verbs in found["failed"].items()}
         return cls(**{**found, **counters, "failed": failed})
 

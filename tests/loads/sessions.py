@@ -1,4 +1,4 @@
-"""What every SQL client of the loads can do: one connection that runs statements and says what its driver sent besides."""
+"""What every SQL client of the loads can do: run statements on one connection, and say what its driver sent besides."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Tally:
         if code:
             report.failed.setdefault(code, Counter())[statement.verbs[-1]] += 1
         if code != statement.code:
-            report.unexpected.append(f"{code or 'success'} instead of {statement.code or 'success'}: {statement.text[:80]}")
+            report.unexpected.append(
+                f"{code or 'success'} instead of {statement.code or 'success'}: {statement.text[:80]}"
+            )
         self.times.append((statement.verbs[-1] if statement.verbs else "", took))
 
     def transaction(self, end: str, took: int) -> None:

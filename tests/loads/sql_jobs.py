@@ -1,12 +1,12 @@
 """The jobs of every SQL load: connections are opened first, and used, closed or cut off later.
 
-    use      {target, options}             where to connect and how; before all others
-    connect  {count}                       opens so many more
-    refuse   {count}                       tries to connect with a wrong password
-    run      {mix, count, times, …}        count texts of a mix of statements.py over all open connections, a thread (or
-                                           coroutine) each; `times`: a file for the nanoseconds of each call; the rest
-                                           goes to the mix
-    close    {count}, drop {count}         the oldest ones, with a farewell or without; all when not said
+use      {target, options}             where to connect and how; before all others
+connect  {count}                       opens so many more
+refuse   {count}                       tries to connect with a wrong password
+run      {mix, count, times, …}        count texts of a mix of statements.py over all open connections, a thread (or
+                                       coroutine) each; `times`: a file for the nanoseconds of each call; the rest
+                                       goes to the mix
+close    {count}, drop {count}         the oldest ones, with a farewell or without; all when not said
 """
 
 from __future__ import annotations

@@ -184,19 +184,25 @@ def traps(system: str, fresh: Iterator[int], **_: Any) -> Iterator[Group]:
         yield [one("SELECT", "-- one\n-- two\n/* three */ SELECT 1")]
         yield [one("SELECT", "((SELECT 1))")]
         yield [one("SELECT", "SELECT 1;")]
-        yield [one("SELECT", "WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x WHERE n < 3) SELECT n FROM x")]
+        yield [
+            one(
+                "SELECT",
+                "WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM x WHERE n < 3) SELECT n FROM x",
+            )
+        ]
         if system == "mysql":
             yield [one("SET", "/*!40101 SET @old = 1 */")]
         else:
-            yield [one("UPDATE", f"WITH x AS (SELECT {first} AS id) UPDATE items SET n = 1 FROM x WHERE items.id = x.id")]
+            yield [
+                one("UPDATE", f"WITH x AS (SELECT {first} AS id) UPDATE items SET n = 1 FROM x WHERE items.id = x.id")
+            ]
             yield [one("SELECT", "SELECT $$; COMMIT; $$")]
             yield [one("SELECT", "/* a /* nested */ one */ SELECT 2")]
 
 
 MIXES: dict[str, Mix] = {
-    name: mix
-    for name, mix in globals().items()
-    if name in "mixed plain errors transactions thinking prepared several big wide results traps".split()
+    mix.__name__: mix
+    for mix in (mixed, plain, errors, transactions, thinking, prepared, several, big, wide, results, traps)
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -112,6 +113,8 @@ class MariaDb(Server):
         ]
 
     def answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL leaves its own open when nobody listens
+            probe.connect(str(self.socket))
         self.admin(password="").close()
         return True
 
@@ -199,7 +202,8 @@ class MariaDb(Server):
             {
                 str(event).removeprefix("statement/"): int(times)
                 for event, times in self.query(
-                    "SELECT event_name, count_star FROM performance_schema.events_statements_summary_by_user_by_event_name"
+                    "SELECT event_name, count_star FROM"
+                    " performance_schema.events_statements_summary_by_user_by_event_name"
                     f" WHERE user = '{user}' AND count_star > 0"
                 )
             }
