@@ -10,10 +10,10 @@ import pytest
 from running import ROOT
 
 from scalpels_exporter.catalog import find
-from scalpels_exporter.declare import Bpf, Tracer
+from scalpels_exporter.declare import Bpf, Parser, Tracer
 
 STEMS = sorted((ROOT / "tracers").glob("*.py"))
-KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf)]
+KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf | Parser)]
 OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.")
 
 

@@ -26,6 +26,8 @@ class CurlSession(HttpSession):
 
     def perform(self, calls: Iterable[Call], tally: HttpTally) -> None:
         asked = list(calls)
+        if not asked:
+            return
         with tempfile.TemporaryDirectory(prefix="scalpels-curl-") as folder:
             config = Path(folder, "config")
             config.write_text("next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked)))
@@ -67,6 +69,8 @@ class CurlSession(HttpSession):
             (folder / str(index)).write_bytes(call.body)
             lines.append(f'data-binary = "@{folder / str(index)}"')
             lines.append(f'header = "Expect:{" 100-continue" if call.expect else ""}"')
+        if self.closes(call):
+            lines.append('header = "Connection: close"')
         if call.chunked:
             lines.append('header = "Transfer-Encoding: chunked"')
         return "\n".join([*lines, ""])

@@ -1,4 +1,4 @@
-"""What the HTTP servers of the tests have in common: an access log of one form, a readiness check, a target for loads."""
+"""What the HTTP servers of the tests have in common: the access log's form, a readiness check, a target for loads."""
 
 from __future__ import annotations
 

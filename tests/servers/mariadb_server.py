@@ -202,7 +202,8 @@ class MariaDb(Server):
             {
                 str(event).removeprefix("statement/"): int(times)
                 for event, times in self.query(
-                    "SELECT event_name, count_star FROM performance_schema.events_statements_summary_by_user_by_event_name"
+                    "SELECT event_name, count_star FROM"
+                    " performance_schema.events_statements_summary_by_user_by_event_name"
                     f" WHERE user = '{user}' AND count_star > 0"
                 )
             }

@@ -29,8 +29,9 @@ UNCOUNTED = ("PREPARE", "EXECUTE", "DEALLOCATE")
 class PostgreSqlCounts:
     """What happened in the database `shop` between two readings, which are made in another one.
 
-    A statement that fails is not in pg_stat_statements; neither are the UNCOUNTED ones, nor what runs inside a function,
-    nor a statement other than SELECT, INSERT, UPDATE, DELETE when it is executed again by its name. A backend says what belongs into pg_stat_database when it ends, or up to 10 s later.
+    A statement that fails is not in pg_stat_statements; neither are the UNCOUNTED ones, nor what runs inside a
+    function, nor a statement other than SELECT, INSERT, UPDATE, DELETE when it is executed again by its name. A backend
+    says what belongs into pg_stat_database when it ends, or up to 10 s later.
     """
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # (user, text without its literals)
