@@ -165,6 +165,32 @@ static __always_inline int next_piece(struct pass *pass)
     return 1;
 }
 
+#define FIRST_PIECES 6 /* of an iovec that a beginning is put together from */
+
+/* For recognisers: brings the first bytes of what was moved into pass->head and takes none away. How many. */
+static __always_inline u32 beginning(struct pass *pass)
+{
+    u64 iovec[2] = {pass->at, pass->left}, rest = pass->rest, vector = pass->vector;
+    u32 have = 0;
+    for (u32 n = 0; n < FIRST_PIECES; n++) {
+        u32 more = iovec[1] < HEAD_BYTES ? iovec[1] : HEAD_BYTES;
+        asm volatile("%0 &= 127" : "+r"(more));
+        asm volatile("%0 &= 63" : "+r"(have));
+        if (more > HEAD_BYTES || bpf_probe_read_user(pass->head + have, more, (void *)iovec[0]))
+            break;
+        have += more;
+        if (have >= HEAD_BYTES || !rest || n >= pass->pieces)
+            break;
+        if (bpf_probe_read_user(iovec, sizeof(iovec), (void *)vector))
+            break;
+        vector += sizeof(iovec);
+        if (iovec[1] > rest)
+            iovec[1] = rest;
+        rest -= iovec[1];
+    }
+    return have < HEAD_BYTES ? have : HEAD_BYTES;
+}
+
 /* Brings the beginning of the stream's next message into pass->head, together with what has come of it before. Returns
  * how many bytes stand there, of this message and perhaps of the next ones; 0 when the piece is used up before. Then
  * `took` or `keep` must be called. */

@@ -43,6 +43,7 @@ def test_a_kernel_program_has_a_case_for_every_kernel(tracer: Tracer) -> None:
     case = runpy.run_path(str(ROOT / "tests" / "tracers" / tracer.name / "case.py"))
     assert callable(case["work"])
     assert isinstance(case["PARAMETERS"], dict)
-    assert case["COUNTS"]
+    hosts = isinstance(tracer.runs, Bpf) and tracer.runs.calls  # what it sees others count
+    assert case["COUNTS"] or hosts
     names = tuple(metric.name for metric in tracer.metrics)
     assert [text for text in case["COUNTS"] if not text.startswith(names)] == []

@@ -60,6 +60,8 @@ def test_it_counts_exactly_what_a_process_did(
         do(process)
         after = until(lambda: exact(name, before, agent.samples(**PATIENT)), 20, "what it did is shown")
     until(lambda: processes() == 0, 30, "the process is gone")
+    if not TRACERS[name].host:  # the kernel counts runs one second in ten
+        until(lambda: agent.value("scalpels_tracer_probe_runs_total", tracer=name), 40, "its runs are counted")
     is_coherent(name, after)
     verdicts = verified(agent.tracer(TRACERS[name].host or name)["pid"])
     assert verdicts
@@ -86,7 +88,7 @@ def moved(name: str, before: dict[Key, float], after: dict[Key, float]) -> dict[
 
 
 def is_coherent(name: str, after: dict[Key, float]) -> None:
-    """Histograms add up, every metric has a series, runs are counted, and nothing was lost."""
+    """Histograms add up, every metric has a series, and nothing was lost."""
     tracer = TRACERS[name]
     for metric in tracer.metrics:
         begin = metric.name if metric.kind != "histogram" else f"{metric.name}_count"
@@ -96,6 +98,5 @@ def is_coherent(name: str, after: dict[Key, float]) -> None:
             assert after[f"{metric.name}_bucket", tuple(sorted([*labels, ("le", "+Inf")]))] == value
             assert after[f"{metric.name}_sum", labels] > 0 or not value
     label = ("tracer", name)
-    assert tracer.host or after["scalpels_tracer_probe_runs_total", (label,)] > 0
     assert {key: value for key, value in after.items() if "_lost_" in key[0] and label in key[1] and value} == {}
     assert {key: value for key, value in after.items() if "_rejected_" in key[0] and label in key[1] and value} == {}
