@@ -16,6 +16,7 @@ TALKER = Path(__file__).parent / "talker.py"  # says what it can do
 
 @contextmanager
 def talker(agent: RunningAgent, until: Callable[..., object]) -> Iterator[Callable[..., None]]:
+    until(lambda: not agent.value("scalpels_programs_processes", program="hostile"), 30, "the last one is gone")
     with subprocess.Popen(
         [sys.executable, "-S", str(TALKER), "mark-of-the-hostile"],
         stdin=subprocess.PIPE,
@@ -25,7 +26,7 @@ def talker(agent: RunningAgent, until: Callable[..., object]) -> Iterator[Callab
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        until(lambda: agent.value("scalpels_programs_processes", program="hostile") == 1, 15, "it has its name")
+        until(lambda: agent.value("scalpels_programs_processes", program="hostile") == 1, 30, "it has its name")
 
         def talk(kind: str, *pieces: str) -> None:
             child.stdin.write(" ".join((kind, *pieces)) + "\n")

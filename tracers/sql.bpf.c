@@ -430,7 +430,7 @@ static __always_inline int wants_scan(struct pass *pass, u64 offset, u64 total, 
     if (total <= offset)
         return 0;
     pass->text = pass->began + offset;
-    if (!pass->began) { /* the head is all that there is in one place */
+    if (offset < pass->before) { /* the head is all that there is in one place */
         pass->text = 0;
         end = HEAD_BYTES - offset;
     }

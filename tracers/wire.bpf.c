@@ -44,7 +44,8 @@ struct pass {
     u32 direction;
     u32 back;         /* place of the program to go on with after a scan */
     u64 text, length; /* what is to be scanned */
-    u64 began;        /* address of the present message; 0 when not all of it has come in this piece */
+    u64 began;        /* address of the present message, as if all of it had come in this piece */
+    u32 before;       /* bytes of it that have come before this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
     u64 words[12];    /* of a scan */
@@ -220,7 +221,8 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
         pass->left = 0;
         return 0;
     }
-    pass->began = have ? 0 : pass->at;
+    pass->began = pass->at - have;
+    pass->before = have;
     return have + more;
 }
 

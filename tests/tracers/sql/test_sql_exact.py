@@ -42,7 +42,7 @@ def start(
     def start() -> RunningAgent:
         agent = start_agent(SETTINGS)
         until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, 40, "sql is up")
-        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 15, "the load has its name")
+        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 30, "the load has its name")
         return agent
 
     return start
