@@ -10,10 +10,10 @@ import pytest
 from running import ROOT
 
 from scalpels_exporter.catalog import find
-from scalpels_exporter.declare import Bpf, Tracer
+from scalpels_exporter.declare import Bpf, Parser, Tracer
 
 STEMS = sorted((ROOT / "tracers").glob("*.py"))
-KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf)]
+KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf | Parser)]
 OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.")
 
 
@@ -43,6 +43,7 @@ def test_a_kernel_program_has_a_case_for_every_kernel(tracer: Tracer) -> None:
     case = runpy.run_path(str(ROOT / "tests" / "tracers" / tracer.name / "case.py"))
     assert callable(case["work"])
     assert isinstance(case["PARAMETERS"], dict)
-    assert case["COUNTS"]
+    hosts = isinstance(tracer.runs, Bpf) and tracer.runs.calls  # what it sees others count
+    assert case["COUNTS"] or hosts
     names = tuple(metric.name for metric in tracer.metrics)
     assert [text for text in case["COUNTS"] if not text.startswith(names)] == []

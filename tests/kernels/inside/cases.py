@@ -14,13 +14,13 @@ from typing import Any
 from running import ROOT
 
 from scalpels_exporter.catalog import find
-from scalpels_exporter.declare import Bpf, Tracer
+from scalpels_exporter.declare import Bpf, Parser, Tracer
 
 WORK = Path(__file__).parent / "work.py"
 Key = tuple[str, tuple[tuple[str, str], ...]]  # of a sample: its name, its sorted labels
 
 TRACERS: dict[str, Tracer] = {
-    name: found.tracer for name, found in sorted(find().items()) if isinstance(found.tracer.runs, Bpf)
+    name: found.tracer for name, found in sorted(find().items()) if isinstance(found.tracer.runs, Bpf | Parser)
 }
 
 

@@ -28,15 +28,18 @@ def test_it_attaches_every_probe_of_its_defaults_and_shows_its_metrics(name: str
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     tracer = TRACERS[name]
-    assert isinstance(tracer.runs, Bpf)
-    defaults = {parameter.name: parameter.default for parameter in tracer.parameters}
-    expected = sum(len(list(names(probe.name, defaults))) for probe in tracer.runs.probes)
-    attached = re.search(r"I! (\d+) probes on", done.stderr)
-    assert attached is not None, done.stderr
-    assert int(attached[1]) == expected, done.stderr
+    if isinstance(tracer.runs, Bpf):
+        defaults = {parameter.name: parameter.default for parameter in tracer.parameters}
+        expected = sum(len(list(names(probe.name, defaults))) for probe in tracer.runs.probes)
+        attached = re.search(r"I! (\d+) probes on", done.stderr)
+        assert attached is not None, done.stderr
+        assert int(attached[1]) == expected, done.stderr
+        assert {metric.name for metric in tracer.metrics} & shown(done.stdout), done.stdout
     assert not re.search(r"\b[WE]! ", done.stderr), done.stderr
-    shown = set(re.findall(r"^# TYPE (\w+) ", done.stdout, re.M))
-    assert {metric.name for metric in tracer.metrics} & shown, done.stdout
+
+
+def shown(text: str) -> set[str]:
+    return set(re.findall(r"^# TYPE (\w+) ", text, re.M))
 
 
 def test_it_counts_exactly_what_a_process_did(
@@ -57,8 +60,10 @@ def test_it_counts_exactly_what_a_process_did(
         do(process)
         after = until(lambda: exact(name, before, agent.samples(**PATIENT)), 20, "what it did is shown")
     until(lambda: processes() == 0, 30, "the process is gone")
+    if not TRACERS[name].host:  # the kernel counts runs one second in ten
+        until(lambda: agent.value("scalpels_tracer_probe_runs_total", tracer=name), 40, "its runs are counted")
     is_coherent(name, after)
-    verdicts = verified(agent.tracer(name)["pid"])
+    verdicts = verified(agent.tracer(TRACERS[name].host or name)["pid"])
     assert verdicts
     record_property("verified", verdicts)
 
@@ -83,16 +88,15 @@ def moved(name: str, before: dict[Key, float], after: dict[Key, float]) -> dict[
 
 
 def is_coherent(name: str, after: dict[Key, float]) -> None:
-    """Histograms add up, every metric has a series, runs are counted, and nothing was lost."""
+    """Histograms add up, every metric has a series, and nothing was lost."""
     tracer = TRACERS[name]
     for metric in tracer.metrics:
         begin = metric.name if metric.kind != "histogram" else f"{metric.name}_count"
         series = {labels: value for (sample, labels), value in after.items() if sample == begin}
-        assert series, f"{metric.name} has no series"
+        assert series, f"{metric.name} has no series"  # its case leaves nothing out
         for labels, value in series.items() if metric.kind == "histogram" else ():
             assert after[f"{metric.name}_bucket", tuple(sorted([*labels, ("le", "+Inf")]))] == value
             assert after[f"{metric.name}_sum", labels] > 0 or not value
     label = ("tracer", name)
-    assert after["scalpels_tracer_probe_runs_total", (label,)] > 0
     assert {key: value for key, value in after.items() if "_lost_" in key[0] and label in key[1] and value} == {}
     assert {key: value for key, value in after.items() if "_rejected_" in key[0] and label in key[1] and value} == {}

@@ -1,0 +1,431 @@
+/* The bytes that named programs send and receive over sockets, looked at once for all protocols.
+ *
+ * A system call is looked at when it returns: its arguments are still in the saved registers, so nothing has to be kept
+ * from its entry. The socket is known by its inode, whoever holds it under whatever descriptor, from fork to close. What
+ * a connection speaks is found out from its first bytes, or later at the beginning of a message; then each chunk of bytes
+ * goes to one program of one parser, which lies behind a tail call and follows the stream from message to message.
+ */
+
+#define HEAD_BYTES 64 /* of a message: what parsers see of it */
+#define STATE_WORDS 48
+#define CONNECTIONS 16384
+#define MOST_MISSES 40 /* chunks that nobody recognised; then one in 16 is looked at */
+#define FEW_MISSES 16
+#define MOST_RUNS 28 /* the kernel allows 33 tail calls, and a recogniser or a scan may have come before */
+
+enum { RECEIVED, SENT };
+enum { UNKNOWN, CLIENT, SERVER };
+
+struct stream {
+    u64 skip; /* bytes of the present message that are still to come and that nobody looks at */
+    u32 have; /* bytes of the head of the next message that have come */
+    u32 unused;
+    u8 head[HEAD_BYTES];
+};
+struct conn {
+    u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
+    u16 misses;
+    u8 side;
+    u8 ended;      /* no more bytes come: closed or broken off */
+    u8 unreadable; /* nobody looks at it any more */
+    u64 moved[2];  /* bytes by direction; whoever counts them takes them away */
+    struct stream streams[2]; /* by direction */
+    u64 state[STATE_WORDS];   /* the parser's */
+};
+
+/* What one system call moved, and how far it has been looked at. */
+struct pass {
+    u64 inode, now;
+    u64 at, left;     /* the rest of the present piece: its address in user space, bytes */
+    u64 rest;         /* bytes in the pieces after it */
+    u64 vector;       /* address of the next struct iovec */
+    u32 pieces;       /* that are left in it */
+    u32 program;
+    u32 direction;
+    u32 back;         /* place of the program to go on with after a scan */
+    u64 text, length; /* what is to be scanned */
+    u64 began;        /* address of the present message, as if all of it had come in this piece */
+    u32 before;       /* bytes of it that have come before this piece */
+    u8 head[2 * HEAD_BYTES];
+    u8 scan[512];
+    u64 words[12];    /* of a scan */
+    u32 runs;         /* how often a program has called itself for more messages */
+    u32 cursor;       /* place in the head: in memory, where the verifier does not tell apart all its values */
+};
+
+BPF_TABLE("lru_hash", u64, struct conn, conns, CONNECTIONS);
+BPF_PERCPU_ARRAY(passes, struct pass, 1);
+BPF_PERCPU_ARRAY(blanks, struct conn, 1); /* never written to */
+BPF_ARRAY(switches, u32, 32);
+BPF_PROG_ARRAY(parsers, 64);
+BPF_PERCPU_ARRAY(calls, u64, 2); /* by direction: system calls on sockets that were looked at */
+BPF_PERCPU_ARRAY(seen, u64, 1);  /* connections that were put into conns */
+
+struct exited {
+    u64 common;
+    s64 number;
+    s64 result;
+};
+
+#if defined(bpf_target_x86)
+#define ARGUMENT_0 112
+#define ARGUMENT_1 104
+#define ARGUMENT_2 96
+#define ARGUMENT_3 56
+#elif defined(bpf_target_arm64)
+#define ARGUMENT_0 272
+#define ARGUMENT_1 8
+#define ARGUMENT_2 16
+#define ARGUMENT_3 24
+#endif
+
+#define TYPE_BITS 0170000
+#define SOCKET 0140000
+#define PEEK 2
+#define CONNECTION_RESET -104
+#define BROKEN_PIPE -32
+
+/* A member of a structure whose type the verifier knows: an ordinary load. Inline, because BCC makes a helper's call of
+ * what it takes for a load from the kernel. */
+#define MEMBER(type, of, offset)                                                                                       \
+    ({                                                                                                                 \
+        u64 member;                                                                                                    \
+        asm volatile("%0 = *(" type " *)(%1 + %2)" : "=r"(member) : "r"(of), "i"(offset));                             \
+        member;                                                                                                        \
+    })
+
+static __always_inline u64 pointer_at(u64 address)
+{
+    u64 found = 0;
+    bpf_probe_read_kernel(&found, sizeof(found), (void *)address);
+    return found;
+}
+
+/* The inode behind a descriptor of the current task; 0 where there is none. */
+static __always_inline u64 inode_of(void *task, u64 descriptor)
+{
+    u64 table = MEMBER("u64", MEMBER("u64", task, TASK_FILES), FILES_FDT);
+    if ((u32)descriptor >= MEMBER("u32", table, FDT_MAX))
+        return 0;
+    u64 file = pointer_at(MEMBER("u64", table, FDT_FD) + 8 * (u64)(u32)descriptor);
+    return file ? pointer_at(file + FILE_INODE) : 0;
+}
+
+/* For the loader: are the offsets right? */
+int selftest(u64 *arguments)
+{
+    u32 number = 0;
+    u64 inode = inode_of((void *)bpf_get_current_task_btf(), arguments[0]);
+    bpf_probe_read_kernel(&number, sizeof(number), (void *)(inode + INODE_NUMBER));
+    return number;
+}
+
+/* The number of the socket's inode; 0 for what is no socket. */
+static __always_inline u64 socket_of(void *task, u64 descriptor)
+{
+    u64 inode = inode_of(task, descriptor), number = 0;
+    u16 mode = 0;
+    if (!inode)
+        return 0;
+    bpf_probe_read_kernel(&mode, sizeof(mode), (void *)(inode + INODE_MODE));
+    if ((mode & TYPE_BITS) != SOCKET)
+        return 0;
+    bpf_probe_read_kernel(&number, sizeof(number), (void *)(inode + INODE_NUMBER));
+    return number;
+}
+
+static __always_inline struct pass *pass_here(void)
+{
+    int zero = 0;
+    return passes.lookup(&zero);
+}
+
+static __always_inline int is_on(u32 member)
+{
+    u32 *on = switches.lookup(&member);
+    return on && *on;
+}
+
+/* ------------------------------------------------------------------ for parsers */
+
+/* Brings the next piece of an iovec. False when there is none. */
+static __always_inline int next_piece(struct pass *pass)
+{
+    u64 iovec[2] = {0, 0};
+    if (!pass->rest || !pass->pieces)
+        return 0;
+    if (bpf_probe_read_user(iovec, sizeof(iovec), (void *)pass->vector))
+        return 0;
+    pass->vector += sizeof(iovec);
+    pass->pieces--;
+    if (iovec[1] > pass->rest)
+        iovec[1] = pass->rest;
+    pass->rest -= iovec[1];
+    pass->at = iovec[0];
+    pass->left = iovec[1];
+    return 1;
+}
+
+#define FIRST_PIECES 6 /* of an iovec that a beginning is put together from */
+
+/* For recognisers: brings the first bytes of what was moved into pass->head and takes none away. How many. */
+static __always_inline u32 beginning(struct pass *pass)
+{
+    u64 iovec[2] = {pass->at, pass->left}, rest = pass->rest, vector = pass->vector;
+    u32 have = 0;
+    for (u32 n = 0; n < FIRST_PIECES; n++) {
+        u32 more = iovec[1] < HEAD_BYTES ? iovec[1] : HEAD_BYTES;
+        asm volatile("%0 &= 127" : "+r"(more));
+        asm volatile("%0 &= 63" : "+r"(have));
+        if (more > HEAD_BYTES || bpf_probe_read_user(pass->head + have, more, (void *)iovec[0]))
+            break;
+        have += more;
+        if (have >= HEAD_BYTES || !rest || n >= pass->pieces)
+            break;
+        if (bpf_probe_read_user(iovec, sizeof(iovec), (void *)vector))
+            break;
+        vector += sizeof(iovec);
+        if (iovec[1] > rest)
+            iovec[1] = rest;
+        rest -= iovec[1];
+    }
+    return have < HEAD_BYTES ? have : HEAD_BYTES;
+}
+
+/* Brings the beginning of the stream's next message into pass->head, together with what has come of it before. Returns
+ * how many bytes stand there, of this message and perhaps of the next ones; 0 when the piece is used up before. Then
+ * `took` or `keep` must be called. */
+static __always_inline u32 gather(struct pass *pass, struct stream *stream)
+{
+    u64 skip = stream->skip, left = pass->left;
+    if (skip) {
+        u64 some = skip < left ? skip : left;
+        pass->at += some;
+        pass->left = left = left - some;
+        stream->skip = skip - some;
+    }
+    if (!left)
+        return 0;
+    u32 have = stream->have & (HEAD_BYTES - 1);
+    if (have)
+        __builtin_memcpy(pass->head, stream->head, HEAD_BYTES);
+    u32 more = HEAD_BYTES - have;
+    if (left < more)
+        more = left;
+    asm volatile("%0 &= 127" : "+r"(more));
+    asm volatile("%0 &= 63" : "+r"(have));
+    if (more > HEAD_BYTES)
+        return 0;
+    if (bpf_probe_read_user(pass->head + have, more, (void *)pass->at)) {
+        lose(LOST_MEMORY);
+        pass->left = 0;
+        return 0;
+    }
+    pass->began = pass->at - have;
+    pass->before = have;
+    return have + more;
+}
+
+/* The head is whole, and the message has `total` bytes. Behind what is there of it the head is 0. */
+static __always_inline void took(struct pass *pass, struct stream *stream, u32 got, u64 total)
+{
+    u64 of_it = total < got ? total : got, here = of_it - (stream->have & (HEAD_BYTES - 1));
+    pass->at += here;
+    pass->left -= here;
+    stream->skip = total - of_it;
+    stream->have = 0;
+    asm volatile("%0 &= 127" : "+r"(of_it));
+    pass->head[of_it] = 0; /* what stands behind it is of another message, or of another connection */
+}
+
+/* The head is not whole yet: the rest comes with the next piece. */
+static __always_inline void keep(struct pass *pass, struct stream *stream, u32 got)
+{
+    __builtin_memcpy(stream->head, pass->head, HEAD_BYTES);
+    stream->have = got & (HEAD_BYTES - 1);
+    pass->left = 0;
+}
+
+/* Whether the head of a message of `total` bytes is there with `got` of them. */
+#define IS_WHOLE(got, total) ((got) >= HEAD_BYTES || (got) >= (total))
+
+/* A message's beginning is where the bytes come from: nothing of it is waited for any more. */
+static __always_inline void begin_anew(struct stream *stream)
+{
+    stream->skip = 0;
+    stream->have = 0;
+}
+
+/* A byte of the head. The mask in assembler, because the compiler drops one that it can prove and the verifier cannot. */
+static __always_inline u8 head_at(struct pass *pass, u64 place)
+{
+    asm volatile("%0 &= 127" : "+r"(place));
+    return pass->head[place];
+}
+
+static __always_inline u32 little_24(const u8 *at) { return at[0] | at[1] << 8 | (u32)at[2] << 16; }
+static __always_inline u32 little_32(const u8 *at) { return little_24(at) | (u32)at[3] << 24; }
+static __always_inline u32 big_32(const u8 *at)
+{
+    return (u32)at[0] << 24 | (u32)at[1] << 16 | at[2] << 8 | at[3];
+}
+
+static __always_inline int is_request(struct conn *conn, struct pass *pass)
+{
+    return pass->direction == (conn->side == CLIENT ? SENT : RECEIVED);
+}
+
+/* The place of the program for these bytes. */
+static __always_inline u32 place_of(struct conn *conn, struct pass *pass)
+{
+    return conn->parser ? conn->parser + !is_request(conn, pass) : 0;
+}
+
+/* A recogniser knows these bytes: from now on the programs at `parser` and behind it follow the connection. */
+static __always_inline void recognised(struct conn *conn, u32 parser, u32 side)
+{
+    __builtin_memset(conn->state, 0, sizeof(conn->state));
+    begin_anew(&conn->streams[RECEIVED]);
+    begin_anew(&conn->streams[SENT]);
+    conn->side = side;
+    conn->parser = parser;
+}
+
+/* The connection has lost its way: it may be recognised anew. */
+static __always_inline void forget(struct conn *conn)
+{
+    conn->parser = 0;
+    conn->misses = 0;
+}
+
+/* ------------------------------------------------------------------ the system calls */
+
+static __always_inline int look(struct exited *at, struct pass *pass)
+{
+    struct conn *conn = conns.lookup(&pass->inode);
+    if (!conn) {
+        int zero = 0;
+        struct conn *blank = blanks.lookup(&zero);
+        if (!at->result || !blank)
+            return 0;
+        conns.update(&pass->inode, blank);
+        u64 *count = seen.lookup(&zero);
+        if (count)
+            (*count)++;
+        conn = conns.lookup(&pass->inode);
+        if (!conn)
+            return 0;
+    }
+    u32 parser = conn->parser;
+    if (conn->unreadable)
+        return 0;
+    if (parser) {
+        conn->moved[pass->direction & 1] += pass->left + pass->rest;
+        if (at->result <= 0) {
+            if (conn->ended)
+                return 0;
+            conn->ended = 1;
+        }
+    } else {
+        if (at->result <= 0)
+            return 0;
+        if (conn->misses >= MOST_MISSES && (++conn->misses & (FEW_MISSES - 1)))
+            return 0;
+        if (conn->misses < MOST_MISSES)
+            conn->misses++;
+    }
+    pass->now = bpf_ktime_get_ns();
+    parsers.call(at, place_of(conn, pass));
+    return 0;
+}
+
+/* The pass for a call that moved bytes of a named program over a socket; 0 for every other. */
+static __always_inline struct pass *begin(struct exited *at, u32 direction, void **registers)
+{
+    s64 result = at->result;
+    if (result < 0 && result != CONNECTION_RESET && result != BROKEN_PIPE)
+        return 0;
+    u32 program = program_of_current();
+    if (program == PROGRAM_OTHER)
+        return 0;
+    void *task = (void *)bpf_get_current_task_btf();
+    *registers = (void *)bpf_task_pt_regs(task);
+    u64 inode = socket_of(task, MEMBER("u64", *registers, ARGUMENT_0));
+    if (!inode)
+        return 0;
+    struct pass *pass = pass_here();
+    if (!pass)
+        return 0;
+    pass->inode = inode;
+    pass->program = program;
+    pass->direction = direction;
+    pass->runs = 0;
+    pass->pieces = 0;
+    pass->rest = 0;
+    pass->left = result > 0 ? result : 0;
+    u64 *count = calls.lookup(&direction);
+    if (count)
+        (*count)++;
+    return pass;
+}
+
+static __always_inline int plain(struct exited *at, u32 direction)
+{
+    void *registers;
+    struct pass *pass = begin(at, direction, &registers);
+    if (!pass)
+        return 0;
+    pass->at = MEMBER("u64", registers, ARGUMENT_1);
+    return look(at, pass);
+}
+
+static __always_inline int vectored(struct exited *at, u32 direction, int message)
+{
+    void *registers;
+    struct pass *pass = begin(at, direction, &registers);
+    if (!pass)
+        return 0;
+    u64 address = MEMBER("u64", registers, ARGUMENT_1), pieces = MEMBER("u64", registers, ARGUMENT_2);
+    if (message) {
+        struct {
+            u64 vector, pieces;
+        } in_header = {};
+        if (direction == RECEIVED && pieces & PEEK) /* the flags, here */
+            return 0;
+        bpf_probe_read_user(&in_header, sizeof(in_header), (void *)(address + 16));
+        address = in_header.vector;
+        pieces = in_header.pieces;
+    }
+    pass->vector = address;
+    pass->pieces = pieces < 1024 ? pieces : 1024;
+    pass->rest = pass->left;
+    pass->left = 0;
+    if (pass->rest)
+        next_piece(pass);
+    return look(at, pass);
+}
+
+int on_read(struct exited *at) { return plain(at, RECEIVED); }
+int on_write(struct exited *at) { return plain(at, SENT); }
+int on_readv(struct exited *at) { return vectored(at, RECEIVED, 0); }
+int on_writev(struct exited *at) { return vectored(at, SENT, 0); }
+int on_recvmsg(struct exited *at) { return vectored(at, RECEIVED, 1); }
+int on_sendmsg(struct exited *at) { return vectored(at, SENT, 1); }
+
+int on_recvfrom(struct exited *at)
+{
+    void *registers;
+    struct pass *pass = begin(at, RECEIVED, &registers);
+    if (!pass || MEMBER("u64", registers, ARGUMENT_3) & PEEK)
+        return 0;
+    pass->at = MEMBER("u64", registers, ARGUMENT_1);
+    return look(at, pass);
+}
+
+/* ------------------------------------------------------------------ recognising */
+
+/* Place 0 is where what has no parser goes. A recogniser that does not know the bytes calls the next one:
+ *     if (HAS_NEXT(CALL_MINE))
+ *         parsers.call(at, CALL_MINE + 1);
+ */
+#define HAS_NEXT(place) ((place) + 1 < RECOGNISERS)
