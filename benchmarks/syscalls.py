@@ -33,6 +33,7 @@ KINDS = ("getppid", "pread", "write")
 NAMED, BYSTANDER = "mark-of-the-named", "mark-of-the-bystander"
 RULE = f"programs:\n  - {{name: named, cmdline: {NAMED}}}\n"
 WAIT_SECONDS = 30.0
+PEER_END_SECONDS = 5.0
 SETTLE_SECONDS = (5.0, 1.0)  # until a peer is on: what is compiled first, what is ready
 PEERS = {
     "libbpf-tools syscount": ["syscount", "-i", "3600"],
@@ -163,6 +164,10 @@ def peer(command: list[str]) -> On:
             assert process.poll() is None, f"{' '.join(command)} ended"
             yield
             process.send_signal(signal.SIGINT)
+            try:
+                process.wait(PEER_END_SECONDS)
+            except subprocess.TimeoutExpired:  # bcc's tools sometimes miss it
+                process.kill()
 
     return on
 

@@ -150,6 +150,7 @@ TRACER = Tracer(
         ),
         lost=("unanswered",),  # a second MySQL command before the answer to the first
     ),
+    default=True,
     picture="scalpels_sql_seconds",
     summary=Summary("scalpels_sql_seconds", "scalpels_sql_errors_total"),
 )

@@ -122,6 +122,7 @@ TRACER = Tracer(
     needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 12), files=("/sys/kernel/btf/vmlinux",)),
     overhead="0.7 µs a traced call, 0.5 µs a bystander's, 0.06 µs one that is not asked for; "
     "`syscount -L` 0.5 (benchmarks/syscalls.py).",
+    default=True,
     picture="scalpels_syscalls_seconds",
     summary=Summary("scalpels_syscalls_seconds", "scalpels_syscalls_errors_total"),
 )
