@@ -319,11 +319,35 @@ static __always_inline u64 word_at(struct pass *pass, u32 at)
     return *letters ? *word : WORD("WITH");
 }
 
+/* The verb that begins at `at` in the head; through memory, so that the verifier goes on with one state, not fifty. */
+static __always_inline u32 verb_at(struct pass *pass, u32 at)
+{
+    volatile u64 *verb = &pass->words[9];
+    *verb = verb_of(word_at(pass, at));
+    return *verb;
+}
+
 enum { TO_VERB, TO_QUEUE, TO_STATEMENT };
 enum { PLAIN, BLOCK_COMMENT, LINE_COMMENT, SINGLE, DOUBLE, BACKTICK };
 
 /* What a scan knows, in pass->words: in memory, so that the verifier need not follow each of its values. */
 enum { TO, NAME, LETTERS, MODE, DEPTH, IN_WITH, LAST, FOUND, SO_FAR, RUN, HERE };
+
+/* What there is of the text: in the head, where a part of it has come before this piece. */
+static __always_inline void begin_scan(struct pass *pass)
+{
+    u64 here = pass->end - pass->text;
+    if (pass->cursor < pass->before) {
+        pass->text = 0;
+        here = HEAD_BYTES - pass->cursor;
+    }
+    if ((s64)here < 0 || (s64)pass->length < 0 || pass->cursor >= HEAD_BYTES)
+        here = 0;
+    if (here < pass->length)
+        pass->length = here;
+    pass->words[SO_FAR] = pass->words[LETTERS] = pass->words[MODE] = pass->words[DEPTH] = 0;
+    pass->words[IN_WITH] = pass->words[LAST] = 0;
+}
 
 /* Looks for the verb behind comments, parentheses and WITH, in what has come of the text in this piece. */
 int sql_scan(struct exited *at)
@@ -335,6 +359,8 @@ int sql_scan(struct exited *at)
     if (!conn)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
+    if (!pass->words[RUN])
+        begin_scan(pass);
     u32 length = pass->length < SCAN_BYTES ? pass->length : SCAN_BYTES;
     asm volatile("%0 &= 255" : "+r"(length));
     if (!pass->text) {
@@ -423,25 +449,17 @@ int sql_scan(struct exited *at)
     return 0;
 }
 
-/* Asks for a scan of the text at `offset` in the message; true when there is something to scan here. */
-static __always_inline int wants_scan(struct pass *pass, u64 offset, u64 total, u64 end, u64 to, u64 name)
+/* Asks for a scan of the text at `offset` in the message; `end` is where the piece ends. Decides nothing: what it would
+ * branch for, the verifier would follow through the rest of the caller. */
+static __always_inline void ask_for_scan(struct pass *pass, u64 offset, u64 total, u64 end, u64 to, u64 name)
 {
-    u64 most = total - offset;
-    if (total <= offset)
-        return 0;
     pass->text = pass->began + offset;
-    if (offset < pass->before) { /* the head is all that there is in one place */
-        pass->text = 0;
-        end = HEAD_BYTES - offset;
-    }
-    if (end <= pass->text || offset >= HEAD_BYTES)
-        return 0;
-    pass->length = most < end - pass->text ? most : end - pass->text;
-    __builtin_memset(pass->words, 0, sizeof(pass->words));
+    pass->length = total - offset;
+    pass->end = end;
+    pass->cursor = offset;
     pass->words[TO] = to;
     pass->words[NAME] = name;
-    pass->cursor = offset;
-    return 1;
+    pass->words[RUN] = 0;
 }
 
 /* ------------------------------------------------------------------ MySQL */
@@ -489,7 +507,7 @@ static __always_inline u32 mysql_verb(struct pass *pass, struct sql *sql)
     switch (command) {
     case COM_QUERY:
     case COM_STMT_PREPARE:
-        return verb_of(word_at(pass, 5));
+        return verb_at(pass, 5);
     case COM_STMT_EXECUTE:
     case COM_STMT_BULK_EXECUTE:
         if (place.id == LAST_PREPARED)
@@ -540,7 +558,8 @@ static __always_inline int mysql_request(struct pass *pass, struct conn *conn, s
     sql->asked = pass->now;
     sql->first = 0;
     begin_anew(&conn->streams[!pass->direction]);
-    return scan && wants_scan(pass, 5, total, end, TO_VERB, 0);
+    ask_for_scan(pass, 5, total, end, TO_VERB, 0);
+    return scan;
 }
 
 int sql_mysql_requests(struct exited *at)
@@ -739,28 +758,35 @@ static __always_inline u64 asked_at(struct sql *sql)
     return sql->batches[sql->batches_from & (BATCH_QUEUE - 1)];
 }
 
-/* A name in the head from the cursor on: its hash, 0 for the empty one. The cursor moves behind its end. */
-static __always_inline u64 name_at(struct pass *pass)
+#define ONES 0x0101010101010101ULL
+#define HIGHS 0x8080808080808080ULL
+
+/* The last one of so many names in the head from the cursor on: its hash, 0 for the empty one. The cursor moves behind
+ * its end. Eight bytes at a time, and one loop for all that have names: what it costs the verifier is most of what the
+ * program costs it. */
+static __always_inline u64 name_at(struct pass *pass, u32 names)
 {
-    volatile u32 *at = &pass->cursor;
-    volatile u64 *hash = &pass->words[7];
+    volatile u32 *cursor = &pass->cursor;
+    volatile u64 *hash = &pass->words[7], *left = &pass->words[8];
     *hash = 0;
-    for (int n = 0; n < HEAD_BYTES; n++) {
-        u8 letter = head_at(pass, *at);
-        ++*at;
-        if (!letter || *at >= HEAD_BYTES)
+    *left = names;
+    for (int n = 0; n < HEAD_BYTES / 8 + 2; n++) {
+        u64 place = *cursor;
+        if (place >= HEAD_BYTES)
             break;
-        *hash = (*hash ^ letter ^ 0x9e3779b97f4a7c15ULL) * 0x100000001b3ULL;
+        asm volatile("%0 &= 63" : "+r"(place));
+        u64 some = *(u64 *)(pass->head + place), zero = (some - ONES) & ~some & HIGHS;
+        u64 before = ((zero & -zero) >> 7) - 1; /* the bytes before the first that is 0; all, where none is */
+        u64 bytes = ((before & ONES) * ONES) >> 56;
+        *hash = (*hash ^ (some & before)) * 0x9e3779b97f4a7c15ULL;
+        *cursor = place + bytes + (zero != 0);
+        if (bytes < 8) {
+            if (!--*left)
+                break;
+            *hash = 0;
+        }
     }
     return *hash;
-}
-
-static __always_inline void pg_bind(struct pass *pass, struct sql *sql)
-{
-    name_at(pass); /* of the portal */
-    struct place of = {pass->inode, name_at(pass)};
-    u32 *known = of.id ? sql_prepared.lookup(&of) : 0;
-    sql->bound = !of.id ? sql->prepared : known ? *known : EXECUTE;
 }
 
 static __always_inline void pg_parse(struct pass *pass, struct sql *sql, u64 name, u32 verb)
@@ -776,12 +802,18 @@ static __always_inline void pg_parse(struct pass *pass, struct sql *sql, u64 nam
     }
 }
 
+static __always_inline void pg_bind(struct pass *pass, struct sql *sql, u64 name)
+{
+    struct place of = {pass->inode, name};
+    u32 *known = name ? sql_prepared.lookup(&of) : 0;
+    sql->bound = !name ? sql->prepared : known ? *known : EXECUTE;
+}
+
 /* A query, or a statement that is prepared. True when the text must be scanned. */
-static __always_inline int pg_text(struct pass *pass, struct sql *sql, u64 total, u64 end)
+static __always_inline int pg_text(struct pass *pass, struct sql *sql, u64 total, u64 end, u64 name)
 {
     int query = pass->head[0] == 'Q';
-    u64 name = query ? 0 : name_at(pass);
-    u32 place = *(volatile u32 *)&pass->cursor, verb = verb_of(word_at(pass, place));
+    u32 place = *(volatile u32 *)&pass->cursor, verb = verb_at(pass, place);
     int scan = verb == WITH;
     if (scan)
         verb = OTHER_VERB;
@@ -791,19 +823,24 @@ static __always_inline int pg_text(struct pass *pass, struct sql *sql, u64 total
     } else {
         pg_parse(pass, sql, name, verb);
     }
-    return scan && wants_scan(pass, place, total, end, query ? TO_QUEUE : TO_STATEMENT, name);
+    ask_for_scan(pass, place, total, end, query ? TO_QUEUE : TO_STATEMENT, name);
+    return scan;
 }
 
 /* True when the text must be scanned. */
 static __always_inline int pg_request(struct pass *pass, struct sql *sql, u64 total, u64 end)
 {
+    u8 type = pass->head[0];
+    u64 name = 0;
     pass->cursor = 5;
-    switch (pass->head[0]) {
+    if (type == 'P' || type == 'B')
+        name = name_at(pass, type == 'B' ? 2 : 1); /* of the statement, behind the portal's */
+    switch (type) {
     case 'Q':
     case 'P':
-        return pg_text(pass, sql, total, end);
+        return pg_text(pass, sql, total, end, name);
     case 'B':
-        pg_bind(pass, sql);
+        pg_bind(pass, sql, name);
         break;
     case 'E':
         push_verb(sql, sql->bound);
@@ -953,7 +990,7 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
     if (!sql->first && (sql->asked || sql->batches_from != sql->batches_to))
         sql->first = pass->now;
     if (type == 'C') {
-        sql->tagged = verb_of(word_at(pass, 5));
+        sql->tagged = verb_at(pass, 5);
         pop_verb(sql);
         pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass, total));
     } else if (type == 'E') {

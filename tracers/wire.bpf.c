@@ -44,6 +44,7 @@ struct pass {
     u32 direction;
     u32 back;         /* place of the program to go on with after a scan */
     u64 text, length; /* what is to be scanned */
+    u64 end;          /* of the piece that it is in */
     u64 began;        /* address of the present message, as if all of it had come in this piece */
     u32 before;       /* bytes of it that have come before this piece */
     u8 head[2 * HEAD_BYTES];
