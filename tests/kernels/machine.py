@@ -80,6 +80,7 @@ def _text(path: Path) -> str:
 
 def _command(accelerator: str, kernel: Path, initramfs: Path, console: Path, port: Path) -> list[str]:
     return [
+        *("setpriv", "--pdeathsig", "KILL"),  # it does not outlive pytest
         *("qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max"),
         *("-smp", str(min(2, os.cpu_count() or 1)), "-m", str(MEMORY_MIB)),
         *("-nodefaults", "-no-reboot", "-display", "none", "-serial", f"file:{console}", "-serial", f"file:{port}"),
