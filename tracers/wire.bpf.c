@@ -15,6 +15,7 @@
 
 enum { RECEIVED, SENT };
 enum { UNKNOWN, CLIENT, SERVER };
+enum { BROKEN = 1, CLOSED };
 
 struct stream {
     u64 skip; /* bytes of the present message that are still to come and that nobody looks at */
@@ -26,7 +27,7 @@ struct conn {
     u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
     u16 misses;
     u8 side;
-    u8 ended;      /* no more bytes come: closed or broken off */
+    u8 ended;      /* BROKEN: no more bytes come in one direction; CLOSED: nobody holds the socket any more */
     u8 unreadable; /* nobody looks at it any more */
     u64 moved[2];  /* bytes by direction; whoever counts them takes them away */
     struct stream streams[2]; /* by direction */
@@ -290,7 +291,7 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         if (at->result <= 0) {
             if (conn->ended)
                 return 0;
-            conn->ended = 1;
+            conn->ended = BROKEN;
         }
     } else {
         if (at->result <= 0)
