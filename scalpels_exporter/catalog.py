@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -16,10 +16,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from scalpels_exporter.bpf.soundness import hosting_problems
 from scalpels_exporter.config.parameters import shorten
 from scalpels_exporter.config.settings import Mistake, Mistakes
 from scalpels_exporter.config.trust import Trust
-from scalpels_exporter.declare import Bpf, Command, Tracer
+from scalpels_exporter.declare import Bpf, Command, Parser, Tracer
 from scalpels_exporter.soundness import problems
 
 ROOT_ALONE = Trust()
@@ -63,9 +64,16 @@ def find(folders: Iterable[Path] = (), builtin: Path | None = None, trust: Trust
             mistakes.append(Mistake(str(folder), 0, "", more.refusal))
         found.update(more.found)
         mistakes += more.mistakes
+    mistakes += hosting_mistakes(found)
     if mistakes:
         raise Mistakes(mistakes)
     return found
+
+
+def hosting_mistakes(found: Mapping[str, Found]) -> list[Mistake]:
+    """What is wrong with tracers that share a worker, once all are known."""
+    tracers = {name: one.tracer for name, one in found.items()}
+    return [Mistake(found[name].stem, 0, "TRACER", problem) for name, problem in hosting_problems(tracers)]
 
 
 def builtin_shelf(folder: Path | None = None) -> Shelf:
@@ -131,7 +139,7 @@ def _of_stem(tracer: Tracer, path: Path, module: ModuleType) -> Iterable[str]:
     if tracer.name != path.stem:
         yield f'name: expected "{path.stem}", the name of its file, got "{tracer.name}"'
     runs = tracer.runs
-    if isinstance(runs, Bpf):
+    if isinstance(runs, Bpf | Parser):
         source = path.parent / (runs.source or f"{path.stem}.bpf.c")
         if not source.is_file():
             yield f"runs: expected the C source {source.name} beside the file, found none"

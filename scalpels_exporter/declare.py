@@ -19,6 +19,7 @@ from scalpels_exporter.probes import Distribution as Distribution
 from scalpels_exporter.probes import Field as Field
 from scalpels_exporter.probes import Kernel as Kernel
 from scalpels_exporter.probes import Offset as Offset
+from scalpels_exporter.probes import Parser as Parser
 from scalpels_exporter.probes import RawTracepoint as RawTracepoint
 from scalpels_exporter.probes import Samples as Samples
 from scalpels_exporter.probes import Table as Table
@@ -213,19 +214,31 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What `once --for` shows in one table: a histogram of seconds, and the counter of what failed.
+
+    The counter has the histogram's labels and more; what the others say (an error code) is named.
+    """
+
+    times: str
+    errors: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tracer:
     """A named thing that can be started and stopped: what it measures, and how its worker runs."""
 
     name: str  # equals the stem of its file
     help: str  # one sentence
     metrics: tuple[Metric, ...]
-    runs: Generator | Command | Bpf
+    runs: Generator | Command | Bpf | Parser
     parameters: tuple[Parameter, ...] = ()
     needs: Needs = field(default_factory=Needs)
     default: bool = False  # on when the configuration does not name it
     overhead: str = ""  # measured, with what measured it
     series: int = 2000  # series budget: past it new label values fold into `other`
     picture: str = ""  # the metric drawn on the landing page
+    summary: Summary | None = None
 
     def metric(self, name: str) -> Metric | None:
         return next((m for m in self.metrics if m.name == name), None)
@@ -241,8 +254,15 @@ class Tracer:
         return isinstance(self.runs, Generator) or self.name == ATTRIBUTION
 
     @property
+    def host(self) -> str:
+        """The tracer whose worker is this one's too; "" for one that has a worker of its own."""
+        return self.runs.host if isinstance(self.runs, Parser) else ""
+
+    @property
     def requires(self) -> str:
         """The tracer that must run beside this one; "" for none."""
+        if isinstance(self.runs, Parser):
+            return self.runs.host
         return ATTRIBUTION if isinstance(self.runs, Bpf) and self.name != ATTRIBUTION else ""
 
 

@@ -115,6 +115,28 @@ class Bpf:
     lost: tuple[str, ...] = ()
     companion: str = ""
     selftest: str = ""
+    calls: str = ""  # the map of type prog_array of a host: the C functions of its Parsers, and its own `programs`
+    programs: tuple[str, ...] = ()  # functions that nothing is attached to: CALL_<NAME> is the place of each in `calls`
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """A C source that is compiled into the worker of another tracer, its host, and called by the host's programs.
+
+    To a user it is a tracer like any other. `programs` are functions that CALL_<NAME> finds in the host's `calls`;
+    `recognisers` too, and theirs are the places 0 to RECOGNISERS-1, over all Parsers of the host. The host's map
+    `switches` holds 1 at SWITCH_<TRACER> while the tracer is on. PARAMETER_<TRACER>_<NAME>; LOST_<TRACER>_FULL.
+    """
+
+    format: ClassVar[Samples] = Samples()
+    host: str
+    programs: tuple[str, ...]
+    recognisers: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    source: str = ""  # <stem>.bpf.c
+    offsets: tuple[Offset, ...] = ()
+    lost: tuple[str, ...] = ()
+    companion: str = ""  # as of Bpf; gets the maps of the host, and the records of the ring `<tracer>_events`
 
 
 # ---------------------------------------------------------------------------- what a companion takes and gives

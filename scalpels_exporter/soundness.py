@@ -26,6 +26,7 @@ from scalpels_exporter.declare import (
     Histogram,
     Metric,
     Parameter,
+    Parser,
     Samples,
     Tracer,
 )
@@ -81,9 +82,20 @@ def problems(tracer: Tracer) -> list[str]:
         found.append(f"series: expected 1 to {MOST_SERIES}, got {tracer.series}")
     if tracer.picture and tracer.metric(tracer.picture) is None:
         found.append(f'picture: expected the name of a declared metric, got "{tracer.picture}"')
+    found += _of_summary(tracer)
     if not _one_line(tracer.overhead):
         found.append("overhead: expected one line")
     return found
+
+
+def _of_summary(tracer: Tracer) -> Iterator[str]:
+    if tracer.summary is None:
+        return
+    times, errors = tracer.metric(tracer.summary.times), tracer.metric(tracer.summary.errors)
+    if not isinstance(times, Histogram) or times.unit != "seconds":
+        yield f'summary: expected a histogram of seconds, got "{tracer.summary.times[:80]}"'
+    elif tracer.summary.errors and (not isinstance(errors, Counter) or not set(times.labels) <= set(errors.labels)):
+        yield f'summary: expected a counter with the labels of {times.name}, got "{tracer.summary.errors[:80]}"'
 
 
 def _of_name(name: str) -> list[str]:
@@ -217,7 +229,7 @@ def _of_run(tracer: Tracer) -> Iterator[str]:
         if not isinstance(runs.format, Samples):
             yield "runs: a generator's format is Samples"
         return
-    if isinstance(runs, Bpf):
+    if isinstance(runs, Bpf | Parser):
         yield from (f"runs: {problem}" for problem in bpf_problems(tracer, runs))
         return
     yield from _of_command(runs)

@@ -17,7 +17,7 @@ ca-certificates             file:/etc/ssl/certs/ca-certificates.crt
 # The toolkit of the BPF tracers; large, so a machine that only runs tests of the other parts goes without it.
 bpf="
 python3-bpfcc               module:bcc
-linux-headers-amd64         headers:any
+linux-headers-amd64         glob:/usr/src/linux-headers-*
 "
 tests="
 git                         command:git
@@ -34,6 +34,13 @@ prometheus-node-exporter    command:prometheus-node-exporter
 prometheus-process-exporter command:prometheus-process-exporter
 chromium                    command:chromium
 openvswitch-switch          command:ovs-vswitchd
+mariadb-server              glob:/usr/share/mysql/*_system_tables.sql
+python3-mysqldb             module:MySQLdb
+postgresql                  glob:/usr/lib/postgresql/*/bin/postgres
+apache2-bin                 command:apache2
+nginx                       command:nginx
+uwsgi-core                  command:uwsgi-core
+uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
 "
 benches="
 golang-go                   command:go
@@ -52,7 +59,7 @@ is_there() {
     case $1 in
         command:*) command -v "${1#command:}" > /dev/null ;;
         module:*) /usr/bin/python3 -c "import ${1#module:}" 2> /dev/null ;;
-        headers:*) compgen -G '/usr/src/linux-headers-*' > /dev/null ;;
+        glob:*) compgen -G "${1#glob:}" > /dev/null ;;
         file:*) test -e "${1#file:}" ;;
     esac
 }
@@ -111,9 +118,11 @@ if [ -n "$available" ]; then
         done
     fi
     # They are here for tests, which start them on ports of their own; at the next boot nothing should run.
-    for unit in prometheus prometheus-node-exporter prometheus-process-exporter openvswitch-switch; do
+    for package in prometheus prometheus-node-exporter prometheus-process-exporter openvswitch-switch \
+        mariadb-server postgresql nginx; do
+        unit=${package%-server}  # mariadb's; the others' units have their names
         case "$available " in
-            *" $unit "*) systemctl disable --quiet "$unit.service" 2> /dev/null || true ;;
+            *" $package "*) systemctl disable --quiet "$unit.service" 2> /dev/null || true ;;
         esac
     done
 fi

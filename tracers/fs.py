@@ -18,6 +18,7 @@ from scalpels_exporter.declare import (
     Histogram,
     Needs,
     Offset,
+    Summary,
     Table,
     Tracepoint,
     Tracer,
@@ -106,4 +107,5 @@ TRACER = Tracer(
     overhead="1.0 µs a traced read, 0.5 µs a bystander's, 0.06 µs a call that is none of files; "
     "`syscount -L` 0.5 (benchmarks/syscalls.py).",
     picture="scalpels_fs_seconds",
+    summary=Summary("scalpels_fs_seconds"),
 )

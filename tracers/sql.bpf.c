@@ -14,14 +14,19 @@ enum { /* in the order of VERBS in sql.py */
 enum { OPENED, REFUSED, LOST_CONNECTION };
 enum { COMMITTED, ROLLED_BACK };
 enum { TLS, COMPRESSED };
+#define SCAN_BYTES 128 /* of a text that are scanned at once */
+#define MOST_SCANS 8
+#define UNFOUND 255
 #define VERB_QUEUE 32 /* statements sent and not answered yet that an error can be told the verb of */
 #define BATCH_QUEUE 16
 
-struct statement { /* the beginning of several maps' keys */
+/* Keys. `unused` fills them up, so that no byte of one is left to chance. */
+struct statement {
     u32 program;
     u8 system;
     u8 side;
     u8 verb;
+    u8 unused;
 };
 struct failure {
     u32 program;
@@ -29,12 +34,20 @@ struct failure {
     u8 side;
     u8 verb;
     char code[8];
+    u8 unused;
 };
 struct happening {
     u32 program;
     u8 system;
     u8 side;
     u8 what;
+    u8 unused;
+};
+struct end {
+    u32 program;
+    u8 system;
+    u8 side;
+    u16 unused;
 };
 struct spent {
     u64 rows;
@@ -63,7 +76,7 @@ BPF_TABLE("percpu_hash", struct happening, struct lasted, sql_trans, SQL_TRANS_E
 BPF_TABLE("percpu_hash", struct failure, u64, sql_errors, SQL_ERRORS_ENTRIES);
 BPF_TABLE("percpu_hash", struct happening, u64, sql_conns, SQL_CONNS_ENTRIES);
 BPF_TABLE("percpu_hash", struct happening, u64, sql_unread, SQL_UNREAD_ENTRIES);
-BPF_TABLE("percpu_hash", struct happening, struct traffic, sql_bytes, SQL_BYTES_ENTRIES);
+BPF_TABLE("percpu_hash", struct end, struct traffic, sql_bytes, SQL_BYTES_ENTRIES);
 BPF_TABLE("lru_hash", struct place, u32, sql_prepared, 16384); /* prepared statement → verb */
 BPF_PERCPU_ARRAY(sql_blank, struct spent, 1);                   /* never written to; the largest value */
 
@@ -83,6 +96,9 @@ struct sql {
     u8 tagged;   /* PostgreSQL: verb of the last CommandComplete. MySQL: what was asked is to prepare `verb` */
     u8 verbs_from, verbs_to, batches_from, batches_to;
     u8 verbs[VERB_QUEUE];
+    u8 parsing;  /* PostgreSQL: a Parse is not answered yet */
+    u8 parsed;   /* the verb of the last one */
+    u64 parse;   /* when it was sent */
     u8 ends[BATCH_QUEUE];     /* verbs_to at the end of each batch (to a Sync, or a simple query) */
     u64 batches[BATCH_QUEUE]; /* when its last byte had been sent */
 };
@@ -131,7 +147,7 @@ static __always_inline void count_unreadable(struct pass *pass, struct conn *con
 
 static __always_inline void count_bytes(struct pass *pass, struct conn *conn, struct sql *sql)
 {
-    struct happening key = happening_of(pass, conn, sql, 0);
+    struct end key = {pass->program, sql->system, conn->side};
     struct traffic none = {}, *found = sql_bytes.lookup(&key);
     if (!found) {
         sql_bytes.insert(&key, &none);
@@ -306,6 +322,9 @@ static __always_inline u64 word_at(struct pass *pass, u32 at)
 enum { TO_VERB, TO_QUEUE, TO_STATEMENT };
 enum { PLAIN, BLOCK_COMMENT, LINE_COMMENT, SINGLE, DOUBLE, BACKTICK };
 
+/* What a scan knows, in pass->words: in memory, so that the verifier need not follow each of its values. */
+enum { TO, NAME, LETTERS, MODE, DEPTH, IN_WITH, LAST, FOUND, SO_FAR, RUN, HERE };
+
 /* Looks for the verb behind comments, parentheses and WITH, in what has come of the text in this piece. */
 int sql_scan(struct exited *at)
 {
@@ -316,29 +335,29 @@ int sql_scan(struct exited *at)
     if (!conn)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
-    u32 length = pass->length < sizeof(pass->scan) ? pass->length : sizeof(pass->scan);
-    asm volatile("%0 &= 1023" : "+r"(length));
-    if (length > sizeof(pass->scan) || bpf_probe_read_user(pass->scan, length, (void *)pass->text))
+    u32 length = pass->length < SCAN_BYTES ? pass->length : SCAN_BYTES;
+    asm volatile("%0 &= 255" : "+r"(length));
+    if (length > SCAN_BYTES || bpf_probe_read_user(pass->scan, length, (void *)pass->text))
         length = 0;
-    /* In memory, so that the verifier need not follow each of their values. */
-    volatile u64 *word = &pass->words[2], *mode = &pass->words[3], *depth = &pass->words[4], *with = &pass->words[5];
-    volatile u64 *last = &pass->words[6], *found = &pass->words[7];
-    *word = *mode = *depth = *with = *last = *found = 0;
-    for (u32 n = 0; n < sizeof(pass->scan); n++) {
-        if (n >= length)
+    volatile u64 *word = &pass->words[SO_FAR], *letters = &pass->words[LETTERS], *mode = &pass->words[MODE];
+    volatile u64 *depth = &pass->words[DEPTH], *with = &pass->words[IN_WITH];
+    volatile u64 *last = &pass->words[LAST], *found = &pass->words[FOUND];
+    volatile u64 *here = &pass->words[HERE]; /* the compiler would else make it the only bound of the loop */
+    *here = length;
+    *found = UNFOUND;
+    for (u32 n = 0; n < SCAN_BYTES; n++) {
+        if (n >= *here)
             break;
-        u8 c = pass->scan[n & (sizeof(pass->scan) - 1)], capital = c & ~0x20;
+        u8 c = pass->scan[n & (SCAN_BYTES - 1)], capital = c & ~0x20;
         if (*mode == PLAIN) {
             if (capital >= 'A' && capital <= 'Z') {
-                *word = *word << 8 | capital;
+                if (*letters < 8)
+                    *word |= (u64)capital << (56 - 8 * *letters);
+                ++*letters;
             } else {
-                u64 whole = *word;
-                if (whole) {
-                    *word = 0;
-                    for (int shift = 0; shift < 7; shift++)
-                        if (!(whole >> 56))
-                            whole <<= 8;
-                    *found = verb_of(whole);
+                if (*letters) {
+                    *found = verb_of(*word);
+                    *word = *letters = 0;
                     if (!*with) {
                         if (*found != WITH)
                             break;
@@ -347,7 +366,7 @@ int sql_scan(struct exited *at)
                     } else if (!*depth && *found && *found <= REPLACE) {
                         break;
                     }
-                    *found = 0;
+                    *found = UNFOUND;
                 }
                 if (c == '(')
                     ++*depth;
@@ -364,6 +383,8 @@ int sql_scan(struct exited *at)
                 else if (c == '*' && *last == '/')
                     *mode = BLOCK_COMMENT;
             }
+        } else if (*mode == BLOCK_COMMENT && c == '!' && *last == '*') {
+            *mode = PLAIN; /* MySQL runs what such a comment holds */
         } else if ((*mode == BLOCK_COMMENT && c == '/' && *last == '*') || (*mode == LINE_COMMENT && c == '\n') ||
                    (*mode == SINGLE && c == '\'') || (*mode == DOUBLE && c == '"') || (*mode == BACKTICK && c == '`')) {
             *mode = PLAIN;
@@ -371,19 +392,29 @@ int sql_scan(struct exited *at)
         }
         *last = c;
     }
-    u64 to = pass->words[0];
-    u32 verb = *found;
+    if (*found == UNFOUND && length == SCAN_BYTES && pass->words[RUN]++ < MOST_SCANS) {
+        pass->text += SCAN_BYTES;
+        pass->length -= SCAN_BYTES;
+        parsers.call(at, CALL_SQL_SCAN);
+    }
+    u64 to = pass->words[TO];
+    u32 verb = *found == UNFOUND ? OTHER_VERB : *found;
     if (to == TO_VERB)
         sql->verb = sql->prepared = verb;
     else if (to == TO_QUEUE)
         sql->verbs[(sql->verbs_to - 1) & (VERB_QUEUE - 1)] = verb;
-    else if (!pass->words[1])
-        sql->prepared = verb;
+    else if (!pass->words[NAME])
+        sql->prepared = sql->parsed = verb;
     else {
-        struct place place = {pass->inode, pass->words[1]};
+        sql->parsed = verb;
+        struct place place = {pass->inode, pass->words[NAME]};
         sql_prepared.update(&place, &verb);
     }
-    parsers.call(at, pass->back);
+    if (pass->left || pass->rest) {
+        parsers.call(at, pass->back);
+        lose(LOST_LONG);
+        begin_anew(&conn->streams[pass->direction & 1]);
+    }
     return 0;
 }
 
@@ -394,8 +425,9 @@ static __always_inline int wants_scan(struct pass *pass, u64 offset, u64 total, 
     if (total <= offset || end <= pass->text)
         return 0;
     pass->length = total - offset < end - pass->text ? total - offset : end - pass->text;
-    pass->words[0] = to;
-    pass->words[1] = name;
+    __builtin_memset(pass->words, 0, sizeof(pass->words));
+    pass->words[TO] = to;
+    pass->words[NAME] = name;
     return 1;
 }
 
@@ -710,22 +742,6 @@ static __always_inline u64 name_at(struct pass *pass)
     return *hash;
 }
 
-static __always_inline int pg_parse(struct pass *pass, struct sql *sql, u64 total, u64 end)
-{
-    u64 name = name_at(pass);
-    u32 place = *(volatile u32 *)&pass->cursor, verb = verb_of(word_at(pass, place));
-    int scan = verb == WITH && wants_scan(pass, place, total, end, TO_STATEMENT, name);
-    if (verb == WITH)
-        verb = OTHER_VERB;
-    if (name) {
-        struct place of = {pass->inode, name};
-        sql_prepared.update(&of, &verb);
-    } else {
-        sql->prepared = verb;
-    }
-    return scan;
-}
-
 static __always_inline void pg_bind(struct pass *pass, struct sql *sql)
 {
     name_at(pass); /* of the portal */
@@ -734,19 +750,45 @@ static __always_inline void pg_bind(struct pass *pass, struct sql *sql)
     sql->bound = !of.id ? sql->prepared : known ? *known : EXECUTE;
 }
 
+static __always_inline void pg_parse(struct pass *pass, struct sql *sql, u64 name, u32 verb)
+{
+    sql->parsing = 1;
+    sql->parsed = verb;
+    sql->parse = pass->now;
+    if (name) {
+        struct place of = {pass->inode, name};
+        sql_prepared.update(&of, &verb);
+    } else {
+        sql->prepared = verb;
+    }
+}
+
+/* A query, or a statement that is prepared. True when the text must be scanned. */
+static __always_inline int pg_text(struct pass *pass, struct sql *sql, u64 total, u64 end)
+{
+    int query = pass->head[0] == 'Q';
+    u64 name = query ? 0 : name_at(pass);
+    u32 place = *(volatile u32 *)&pass->cursor, verb = verb_of(word_at(pass, place));
+    int scan = verb == WITH;
+    if (scan)
+        verb = OTHER_VERB;
+    if (query) {
+        push_verb(sql, verb);
+        push_batch(pass, sql);
+    } else {
+        pg_parse(pass, sql, name, verb);
+    }
+    return scan && wants_scan(pass, place, total, end, query ? TO_QUEUE : TO_STATEMENT, name);
+}
+
 /* True when the text must be scanned. */
 static __always_inline int pg_request(struct pass *pass, struct sql *sql, u64 total, u64 end)
 {
-    u32 verb;
     pass->cursor = 5;
     switch (pass->head[0]) {
     case 'Q':
-        verb = verb_of(word_at(pass, 5));
-        push_verb(sql, verb == WITH ? OTHER_VERB : verb);
-        push_batch(pass, sql);
-        return verb == WITH && wants_scan(pass, 5, total, end, TO_QUEUE, 0);
     case 'P':
-        return pg_parse(pass, sql, total, end);
+        return pg_text(pass, sql, total, end);
     case 'B':
         pg_bind(pass, sql);
         break;
@@ -889,6 +931,7 @@ static __always_inline void pg_ready(struct pass *pass, struct conn *conn, struc
         count_transaction(pass, conn, sql, sql->tagged == COMMIT ? COMMITTED : ROLLED_BACK);
     }
     sql->asked = sql->first = 0;
+    sql->parsing = 0;
 }
 
 static __always_inline void pg_answer(struct pass *pass, struct conn *conn, struct sql *sql, u64 total)
@@ -903,13 +946,19 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
     } else if (type == 'E') {
         if (sql->phase == LOGGING_IN)
             count_connection(pass, conn, sql, REFUSED);
-        u32 verb = pop_verb(sql);
+        int asked = sql->batches_from != sql->batches_to;
+        u32 verb = sql->verbs_from == sql->verbs_to && sql->parsing ? sql->parsed : pop_verb(sql);
         pg_failed(pass, conn, sql, verb);
-        if (sql->phase == IDLE && sql->batches_from != sql->batches_to)
+        if (!asked && sql->parsing) /* refused before it could be asked to be executed */
+            sql->asked = sql->parse, sql->first = pass->now;
+        if (sql->phase == IDLE && (asked || sql->parsing))
             pg_counted(pass, conn, sql, verb, 0);
+        sql->parsing = 0;
     } else if (type == 'I' || type == 's') {
         pop_verb(sql);
         sql->first = 0;
+    } else if (type == '1') {
+        sql->parsing = 0;
     } else if (type == 'Z') {
         pg_ready(pass, conn, sql);
     }

@@ -18,6 +18,7 @@ from scalpels_exporter.declare import (
     Histogram,
     Needs,
     Parameter,
+    Summary,
     Table,
     Tracepoint,
     Tracer,
@@ -121,4 +122,5 @@ TRACER = Tracer(
     overhead="0.7 µs a traced call, 0.5 µs a bystander's, 0.06 µs one that is not asked for; "
     "`syscount -L` 0.5 (benchmarks/syscalls.py).",
     picture="scalpels_syscalls_seconds",
+    summary=Summary("scalpels_syscalls_seconds", "scalpels_syscalls_errors_total"),
 )

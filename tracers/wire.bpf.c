@@ -48,7 +48,7 @@ struct pass {
     u64 began;        /* address of the present message, as if all of it had come in this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
-    u64 words[8];     /* of a scan */
+    u64 words[12];    /* of a scan */
     u32 runs;         /* how often a program has called itself for more messages */
     u32 cursor;       /* place in the head: in memory, where the verifier does not tell apart all its values */
 };
@@ -59,6 +59,7 @@ BPF_PERCPU_ARRAY(blanks, struct conn, 1); /* never written to */
 BPF_ARRAY(switches, u32, 32);
 BPF_PROG_ARRAY(parsers, 64);
 BPF_PERCPU_ARRAY(calls, u64, 2); /* by direction: system calls on sockets that were looked at */
+BPF_PERCPU_ARRAY(seen, u64, 1);  /* connections that were put into conns */
 
 struct exited {
     u64 common;
@@ -198,7 +199,7 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
     return have + more;
 }
 
-/* The head is whole, and the message has `total` bytes. */
+/* The head is whole, and the message has `total` bytes. Behind what is there of it the head is 0. */
 static __always_inline void took(struct pass *pass, struct stream *stream, u32 got, u64 total)
 {
     u64 of_it = total < got ? total : got, here = of_it - (stream->have & (HEAD_BYTES - 1));
@@ -206,6 +207,8 @@ static __always_inline void took(struct pass *pass, struct stream *stream, u32 g
     pass->left -= here;
     stream->skip = total - of_it;
     stream->have = 0;
+    asm volatile("%0 &= 127" : "+r"(of_it));
+    pass->head[of_it] = 0; /* what stands behind it is of another message, or of another connection */
 }
 
 /* The head is not whole yet: the rest comes with the next piece. */
@@ -279,6 +282,9 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         if (!at->result || !blank)
             return 0;
         conns.update(&pass->inode, blank);
+        u64 *count = seen.lookup(&zero);
+        if (count)
+            (*count)++;
         conn = conns.lookup(&pass->inode);
         if (!conn)
             return 0;

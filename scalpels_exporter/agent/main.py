@@ -126,7 +126,8 @@ class Agent:
                 self._supervisor.started(name, int(run), int(pid), descriptors)
             case ["ended", name, run, how]:
                 kind, _, number = how.partition(":")
-                self._supervisor.ended(name, int(run), int(number) if kind == "exit" else -int(number))
+                code = -int(number) if kind == "signal" else int(number)
+                self._supervisor.ended(name, int(run), code, with_host=kind == "host")
             case ["unstarted", name, run, text]:
                 self._supervisor.unstarted(name, int(run), text)
             case ["settings" | "web" as what, result, *_]:

@@ -19,6 +19,7 @@ from scalpels_exporter.exposition.compress import gzip_pieces
 from scalpels_exporter.exposition.negotiate import accepts_gzip, choose_format
 from scalpels_exporter.exposition.render import Renderer
 from scalpels_exporter.intake.store import Store
+from scalpels_exporter.supervise.hosts import forgive
 from scalpels_exporter.supervise.picture import add_point
 from scalpels_exporter.supervise.report import statuses
 from scalpels_exporter.supervise.status import Status
@@ -89,18 +90,18 @@ class Serving:
         return statuses(self._supervisor, self._store)
 
     def ready(self) -> tuple[bool, str]:
-        starting = [t.name for t in self._supervisor.tracked.values() if t.life.wanted and t.starts == 0]
+        every = self._supervisor.tracked.values()
+        starting = [t.name for t in every if t.life.wanted and t.starts == 0 and not t.borrowed]
         return (False, f"not started yet: {', '.join(sorted(starting))}") if starting else (True, "")
 
     # ------------------------------------------------------------------ control
 
     async def start(self, tracer: str, lease_seconds: float | None, reason: str, who: str) -> Outcome:
-        tracked = self._supervisor.tracked.get(tracer)
-        if tracked is None:
+        if tracer not in self._supervisor.tracked:
             return self._said("start", tracer, who, reason, _unknown(tracer))
         until = time.time() + lease_seconds if lease_seconds is not None else None
         self._supervisor.wants.say(tracer, Override(True, until, reason[:REASON_CHARACTERS], who))
-        tracked.life.forgive(time.monotonic())
+        forgive(tracer, self._supervisor.tracked, time.monotonic())
         self._supervisor.step()
         lease = f" for {render_duration(lease_seconds)}" if lease_seconds is not None else ""
         return self._said("start", tracer, who, reason, Outcome(True, f"{tracer} is being started{lease}"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scalpels_exporter.bpf import slots
 from scalpels_exporter.bpf.btf import Btf
-from scalpels_exporter.declare import Bpf, Distribution, Exponential, Histogram, Table, Tracer
+from scalpels_exporter.declare import Bpf, Distribution, Exponential, Histogram, Parser, Table, Tracer
 
 FULL = "full"  # the reason that every tracer has: a map had no place
 MOST_PROCESSES = 32768
@@ -17,25 +17,40 @@ class Missing(Exception):
     """An offset that the tracer cannot do without is not known. The text says which."""
 
 
-def reasons(runs: Bpf) -> tuple[str, ...]:
+def reasons(runs: Bpf | Parser) -> tuple[str, ...]:
     """Of lost events, in the order of their places in the map `lost`."""
     return (FULL, *runs.lost)
 
 
 def definitions(tracer: Tracer, runs: Bpf, parameters: Mapping[str, Any]) -> dict[str, int]:
     """All but the offsets."""
+    return general() | of_reasons(reasons(runs)) | of_tables(tracer, runs.tables) | of_parameters(parameters)
+
+
+def general() -> dict[str, int]:
+    """What every source is told."""
     found = {"PROGRAMS_ENTRIES": MOST_PROCESSES}
     for name, scale in (("SECONDS", slots.SECONDS), ("PLAIN", slots.PLAIN)):
         found[f"{name}_LIFT"] = scale.lift
         found |= {f"{name}_{letter}": limit for letter, limit in zip("ABCD", scale.limits, strict=True)}
-    found["LOST_REASONS"] = len(reasons(runs))
-    found |= {f"LOST_{reason.upper()}": n for n, reason in enumerate(reasons(runs))}
-    for table in runs.tables:
-        found |= _of_table(table, tracer)
-    for name, value in parameters.items():
-        if isinstance(value, int):  # switches too
-            found[f"PARAMETER_{name.upper()}"] = int(value)
     return found
+
+
+def of_reasons(names: Sequence[str]) -> dict[str, int]:
+    return {"LOST_REASONS": len(names)} | {f"LOST_{reason.upper()}": place for place, reason in enumerate(names)}
+
+
+def of_tables(tracer: Tracer, tables: Iterable[Table]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for table in tables:
+        found |= _of_table(table, tracer)
+    return found
+
+
+def of_parameters(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, int]:
+    """Numbers and switches; others have no place in C."""
+    numbers = {name: int(value) for name, value in parameters.items() if isinstance(value, int)}
+    return {f"PARAMETER_{prefix}{name.upper()}": value for name, value in numbers.items()}
 
 
 def _of_table(table: Table, tracer: Tracer) -> dict[str, int]:
@@ -63,7 +78,7 @@ def _metric(tracer: Tracer, name: str) -> Any:
     return metric
 
 
-def offsets(runs: Bpf, btf: Btf | None) -> dict[str, int]:
+def offsets(runs: Bpf | Parser, btf: Btf | None) -> dict[str, int]:
     """Those that are known. Raises Missing."""
     found: dict[str, int] = {}
     for wanted in runs.offsets:

@@ -13,13 +13,13 @@ import resource
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scalpels_exporter.bpf import btf, calls, compiler, costs, handover, headers, maps, tracefs
-from scalpels_exporter.bpf.definitions import Missing, definitions, flags, offsets
+from scalpels_exporter.bpf import btf, calls, compiler, costs, handover, headers, hosted, maps, tracefs
+from scalpels_exporter.bpf.definitions import Missing, flags
 from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.declare import Bpf, RawTracepoint, Tracepoint
 from scalpels_exporter.spawn import privileges
@@ -31,24 +31,23 @@ _SET_BPF, _ENABLE = 0x40042408, 0x2400  # ioctls of a perf event
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to load. `source` has been read while that was allowed; `programs` is the shared map."""
+    """What to load. The sources, of the tracer and of its members, were read while that was allowed; `programs` is the
+    shared map."""
 
     chosen: Chosen
     runs: Bpf
-    source: str
+    sources: Sequence[str]
     programs: int
 
     @property
     def file(self) -> str:
-        return source_of(self.chosen).name
+        return hosted.source_of(self.chosen).name
 
-
-def source_of(chosen: Chosen) -> Path:
-    """The path of the C source."""
-    runs = chosen.tracer.runs
-    assert isinstance(runs, Bpf)
-    stem = Path(chosen.stem)
-    return stem.parent / (runs.source or f"{stem.stem}.bpf.c")
+    def text(self) -> str:
+        """All of them; lines of a complaint are those of the file that its author knows."""
+        first, *more = self.sources
+        named = zip(self.chosen.members, more, strict=True)
+        return first + "".join(f'\n#line 1 "{hosted.source_of(one).name}"\n{source}' for one, source in named)
 
 
 def run(task: Task, sock: socket.socket, worker: int) -> NoReturn:
@@ -90,8 +89,9 @@ class _Loader:
         folder = tracefs.open_up()
         clock = self._clock()
         compiled = self._compile(found)
-        self._attach(compiled, folder)
         held = compiled.maps()
+        self._put_calls(compiled, held)  # before anything runs that calls them
+        self._attach(compiled, folder)
         handover.give(self.sock, handover.MAPS, list(held), list(held.values()))
         handover.give(self.sock, handover.PROGRAMS, list(self.programs), list(self.programs.values()))
         handover.give(self.sock, handover.LINKS, [""] * len(self.links), self.links)
@@ -123,14 +123,14 @@ class _Loader:
 
     def _compile(self, found: headers.Headers) -> compiler.Compiled:
         task = self.task
-        told = definitions(task.chosen.tracer, task.runs, task.chosen.parameters)
-        where = offsets(task.runs, self._types())
+        told = hosted.definitions(task.chosen)
+        where = hosted.all_offsets(task.chosen, self._types())
         try:
             compiled = self._compiled(found, told | where)
             if not where or not task.runs.selftest or self._is_right(compiled):
                 return compiled
             # Without the offsets that are wrong here; those that are required are missed now.
-            offsets(task.runs, None)
+            hosted.all_offsets(task.chosen, None)
             self.warnings.append("the offsets that the kernel's BTF gives are wrong for a known file; done without")
             return self._compiled(found, told)
         except compiler.Rejected as rejected:
@@ -140,7 +140,8 @@ class _Loader:
             raise Unfit("Python's bcc is not installed: apt install python3-bpfcc") from None
 
     def _types(self) -> btf.Btf | None:
-        if not self.task.runs.offsets or self.task.chosen.parameters.get("btf") is False:
+        wanted = any(hosted.runs_of(part).offsets for part in hosted.parts(self.task.chosen))
+        if not wanted or self.task.chosen.parameters.get("btf") is False:
             return None
         try:
             return btf.Btf.of_kernel()
@@ -148,7 +149,7 @@ class _Loader:
             return None
 
     def _compiled(self, found: headers.Headers, told: Mapping[str, int]) -> compiler.Compiled:
-        compiled = compiler.Compiled(self.task.source, self.task.file, found, flags(told))
+        compiled = compiler.Compiled(self.task.text(), self.task.file, found, flags(told))
         compiled.share({"programs": self.task.programs})
         return compiled
 
@@ -173,6 +174,21 @@ class _Loader:
                     self.links.append(calls.raw_tracepoint_open(probe.name, self.programs[probe.function]))
         except compiler.Rejected as rejected:
             raise RuntimeError(f"{self.task.chosen.tracer.name} (kernel {os.uname().release}): {rejected}") from None
+
+    def _put_calls(self, compiled: compiler.Compiled, held: Mapping[str, int]) -> None:
+        """The functions that a host's programs call, each at its place."""
+        if not self.task.runs.calls:
+            return
+        if self.task.runs.calls not in held:
+            raise RuntimeError(f"{self.task.file}: the source has no map {self.task.runs.calls}")
+        array = maps.Map.of(held[self.task.runs.calls])
+        for place, (part, function) in enumerate(hosted.calls(self.task.chosen)):
+            try:
+                self.programs[function] = compiled.load(function, compiler.TRACEPOINT)
+                array.put(struct.pack("=I", place), struct.pack("=I", self.programs[function]))
+            except (compiler.Rejected, OSError) as refusal:
+                where = f"{self.task.chosen.tracer.name} (kernel {os.uname().release})"
+                raise RuntimeError(f"{where}: {hosted.source_of(part).name}: {refusal}") from None
 
     def _attach_tracepoint(self, probe: Tracepoint, folder: Path) -> None:
         for name in names(probe.name, self.task.chosen.parameters):

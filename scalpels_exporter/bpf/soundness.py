@@ -1,12 +1,19 @@
-"""The rules that a declaration with a kernel program must keep. Pure, as the package's `soundness`, which asks here."""
+"""The rules that a declaration with a kernel program must keep. Pure, as the package's `soundness`, which asks here.
+
+`hosting_problems` looks at all declarations together; everything else at one.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from scalpels_exporter.bpf import hosted
 from scalpels_exporter.bpf.decoders import NAMES
+from scalpels_exporter.bpf.definitions import Missing
+from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.declare import (
     Bpf,
     Counter,
@@ -14,6 +21,7 @@ from scalpels_exporter.declare import (
     Exponential,
     Field,
     Histogram,
+    Parser,
     RawTracepoint,
     Table,
     Tracer,
@@ -24,21 +32,20 @@ _MAP_NAME = re.compile(r"[a-z][a-z0-9_]{0,14}")  # the kernel keeps 15 letters
 _DEFINE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 _POINT = re.compile(r"[A-Za-z0-9_]+")
 _FORMATS = re.compile(r"[bBhHiIqQ]|[1-9]\d{0,2}s")
-_TAKEN = ("programs", "lost")
+_TAKEN = ("programs", "lost", hosted.SWITCHES)
 _MOST_PROBES = 512
 
 
-def bpf_problems(tracer: Tracer, runs: Bpf) -> Iterator[str]:
+def bpf_problems(tracer: Tracer, runs: Bpf | Parser) -> Iterator[str]:
     """One line for each rule that is broken."""
-    if not 0 < len(runs.probes) <= _MOST_PROBES:
-        yield f"expected 1 to {_MOST_PROBES} probes, got {len(runs.probes)}"
+    if isinstance(runs, Parser):
+        yield from _of_parser(runs)
+    else:
+        yield from _of_probes(tracer, runs)
     if runs.source and ("/" in runs.source or not runs.source.endswith(".c")):
         yield f'source: expected the name of a .c file beside the stem, got "{runs.source[:60]}"'
-    for name in (*(probe.function for probe in runs.probes), *filter(None, (runs.companion, runs.selftest))):
-        if not _C_NAME.fullmatch(name):
-            yield f'expected the name of a function, got "{name[:40]}"'
-    for probe in runs.probes:
-        yield from _of_point(tracer, probe.name, isinstance(probe, RawTracepoint))
+    if runs.companion and not _C_NAME.fullmatch(runs.companion):
+        yield f'expected the name of a function, got "{runs.companion[:40]}"'
     for offset in runs.offsets:
         if not _DEFINE.fullmatch(offset.define):
             yield f'offset {offset.struct}.{offset.member}: expected a name in capitals, got "{offset.define[:40]}"'
@@ -47,6 +54,61 @@ def bpf_problems(tracer: Tracer, runs: Bpf) -> Iterator[str]:
             yield f'lost: expected lower-case words, and not full, which is there already; got "{reason[:40]}"'
     for table in runs.tables:
         yield from (f"map {table.map}: {problem}" for problem in _of_table(tracer, table))
+
+
+def hosting_problems(tracers: Mapping[str, Tracer]) -> Iterator[tuple[str, str]]:
+    """The name of a tracer, and a rule that it breaks as a host of others or as one that lives in another's worker."""
+    for name, tracer in sorted(tracers.items()):
+        host = tracers.get(tracer.host)
+        if tracer.host and not (host and isinstance(host.runs, Bpf) and host.runs.calls):
+            what = "no tracer of that name has calls" if host else "there is no tracer of that name"
+            yield name, f"runs: host {tracer.host[:40]}: {what}"
+        members = [one for _, one in sorted(tracers.items()) if one.host == name]
+        if not members or not isinstance(tracer.runs, Bpf):
+            continue
+        if len(members) > hosted.MOST_MEMBERS:
+            yield name, f"runs: expected at most {hosted.MOST_MEMBERS} tracers in its worker, found {len(members)}"
+        whole = replace(_by_default(tracer), members=tuple(map(_by_default, members)))
+        try:
+            hosted.definitions(whole)
+            hosted.all_offsets(whole, None)
+        except hosted.Twice as twice:
+            yield name, f"runs: {twice}"
+        except Missing:
+            pass  # of an offset that is required: here there is no kernel to look at
+
+
+def _by_default(tracer: Tracer) -> Chosen:
+    return Chosen(tracer, False, {one.name: one.default for one in tracer.parameters})
+
+
+def _of_parser(runs: Parser) -> Iterator[str]:
+    if not runs.host:
+        yield "host: expected the name of a tracer, got nothing"
+    if not runs.programs:
+        yield "expected at least one program"
+    yield from _of_functions((*runs.recognisers, *runs.programs), once=True)
+
+
+def _of_probes(tracer: Tracer, runs: Bpf) -> Iterator[str]:
+    if not 0 < len(runs.probes) <= _MOST_PROBES:
+        yield f"expected 1 to {_MOST_PROBES} probes, got {len(runs.probes)}"
+    yield from _of_functions([*(probe.function for probe in runs.probes), *filter(None, (runs.selftest,))])
+    for probe in runs.probes:
+        yield from _of_point(tracer, probe.name, isinstance(probe, RawTracepoint))
+    if runs.calls and not _C_NAME.fullmatch(runs.calls):
+        yield f'calls: expected the name of a map, got "{runs.calls[:40]}"'
+    if runs.programs and not runs.calls:
+        yield "programs: expected calls, which names the map to put them into"
+    yield from _of_functions(runs.programs, once=True)
+
+
+def _of_functions(names: Sequence[str], *, once: bool = False) -> Iterator[str]:
+    for place, name in enumerate(names):
+        if not _C_NAME.fullmatch(name):
+            yield f'expected the name of a function, got "{name[:40]}"'
+        if once and name in names[:place]:
+            yield f"the function {name[:40]} has one place, and is named twice"
 
 
 def _of_point(tracer: Tracer, name: str, raw: bool) -> Iterator[str]:
@@ -58,7 +120,7 @@ def _of_point(tracer: Tracer, name: str, raw: bool) -> Iterator[str]:
 
 def _of_table(tracer: Tracer, table: Table) -> Iterator[str]:
     if not _MAP_NAME.fullmatch(table.map) or table.map in _TAKEN:
-        yield "expected a name of lower-case letters and digits, at most 15, and none of programs and lost"
+        yield "expected a name of lower-case letters and digits, at most 15, and none of programs, lost and switches"
     if not table.key or not table.values:
         yield "expected a key and a value"
     for field in table.key:

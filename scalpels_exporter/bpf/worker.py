@@ -12,21 +12,21 @@ import time
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from scalpels_exporter.bpf import handover, loader
+from scalpels_exporter.bpf import handover, hosted, loader
 from scalpels_exporter.bpf.costs import Meter
 from scalpels_exporter.bpf.decoders import Sources
-from scalpels_exporter.bpf.definitions import reasons
 from scalpels_exporter.bpf.maps import Map
-from scalpels_exporter.bpf.rings import Ring
+from scalpels_exporter.bpf.members import Members
+from scalpels_exporter.bpf.reading import NEVER, Held, Reading
 from scalpels_exporter.bpf.sharing import Names
-from scalpels_exporter.bpf.tables import Misfit, Reader
+from scalpels_exporter.bpf.tables import Misfit
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import ATTRIBUTION, Bpf, Companion, Kernel, Sample, Unsupported
-from scalpels_exporter.programs.naming import Naming
+from scalpels_exporter.declare import ATTRIBUTION, Bpf, Unsupported
+from scalpels_exporter.needs import held
 from scalpels_exporter.programs.rules import Rule
 from scalpels_exporter.spawn import privileges
 from scalpels_exporter.worker.preflight import UNSUPPORTED, say, say_what_is_missing
-from scalpels_exporter.worker.samples import encode, write
+from scalpels_exporter.worker.samples import write
 
 FAILED = 1
 SHARED = 3  # maps of the spawner's
@@ -35,16 +35,24 @@ ATTRIBUTION_SECONDS = 15.0  # that a worker waits for every process to have been
 LOADER_CAPABILITIES = ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SYS_RESOURCE")
 
 
-def run(chosen: Chosen, rules: Sequence[Rule], source: str, shared: tuple[int, ...], module: ModuleType | None) -> int:
-    """The exit status of the worker. `shared` are the descriptors of the spawner's maps."""
+def run(
+    chosen: Chosen,
+    rules: Sequence[Rule],
+    sources: Sequence[str],
+    shared: tuple[int, ...],
+    modules: Mapping[str, ModuleType | None],
+    control: int | None = None,
+) -> int:
+    """The exit status of the worker. `shared` are the descriptors of the spawner's maps, `control` is a host's socket
+    to it; `sources` and `modules` are the tracer's and, of a host, its members' in the order of their names."""
     if say_what_is_missing(chosen.tracer):
         return UNSUPPORTED
     if len(shared) != SHARED:
         say("E!", "the spawner may not make kernel maps: run the agent as root or with CAP_BPF and CAP_PERFMON")
         return UNSUPPORTED
     try:
-        worker = _Worker(chosen, rules, shared, _load(chosen, source, shared[0]), module)
-        return worker.serve()
+        handed = _load(chosen, sources, shared[0])
+        return _Worker(chosen, rules, shared, handed, modules, control).serve()
     except handover.Failed as failure:
         say("E!", str(failure))
         return failure.status
@@ -52,13 +60,13 @@ def run(chosen: Chosen, rules: Sequence[Rule], source: str, shared: tuple[int, .
         say("E!", str(reason))
         return UNSUPPORTED
     except Misfit as misfit:
-        say("E!", f"{loader.source_of(chosen).name}: {misfit}")
+        say("E!", f"{hosted.source_of(chosen).name}: {misfit}")
         return FAILED
     except BrokenPipeError:
         return 0  # the agent is gone
 
 
-def _load(chosen: Chosen, source: str, programs: int) -> handover.Handed:
+def _load(chosen: Chosen, sources: Sequence[str], programs: int) -> handover.Handed:
     """Forks the loader and takes what it hands over. Raises handover.Failed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     runs = chosen.tracer.runs
@@ -67,7 +75,7 @@ def _load(chosen: Chosen, source: str, programs: int) -> handover.Handed:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        loader.run(loader.Task(chosen, runs, source, programs), theirs, worker)
+        loader.run(loader.Task(chosen, runs, sources, programs), theirs, worker)
     theirs.close()
     with ours:
         try:
@@ -85,65 +93,58 @@ class _Worker:
         rules: Sequence[Rule],
         shared: tuple[int, ...],
         handed: handover.Handed,
-        module: ModuleType | None,
+        modules: Mapping[str, ModuleType | None],
+        control: int | None,
     ) -> None:
         self._tracer = chosen.tracer
-        runs = chosen.tracer.runs
-        assert isinstance(runs, Bpf)
-        self._runs = runs
         facts = handed.facts
         self._meter = Meter(tuple(handed.programs.values()), facts["clock_ns"], Map.of(shared[2]))
         self._meter.read()
-        # What only loading takes is given up; the Python part keeps what else it was declared to need.
-        own = set(chosen.tracer.needs.capabilities) - set(LOADER_CAPABILITIES) if runs.companion else set()
+        able = held()
+        # What only loading takes is given up; the Python parts keep what else they were declared to need.
+        own = {name for part in hosted.parts(chosen) for name in _kept_by(part)} - set(LOADER_CAPABILITIES)
         privileges.keep_only(own | (set() if facts["reads_freely"] else {"CAP_BPF"}))
         for warning in facts["warnings"]:
             say("W!", warning)
         say("I!", f"{facts['probes']} probes on after {facts['seconds']:.1f} s, with headers {facts['headers']}")
-        self._maps = {name: Map.of(descriptor, name) for name, descriptor in handed.maps.items()}
         self._names = Names(shared[1])
         syscalls = {int(number): name for number, name in facts["syscalls"].items()}
-        sources = Sources(self._names.name, syscalls)
-        self._readers = [Reader(table, chosen.tracer, self._maps, sources) for table in runs.tables]
-        ring = self._maps.get(RING)
-        self._ring = Ring(ring.descriptor, ring.entries) if ring else None
-        maps = {**self._maps, NAMES: Map.of(shared[1])}
-        self._companion = self._accompany(chosen, rules, module, maps)
-
-    def _accompany(
-        self, chosen: Chosen, rules: Sequence[Rule], module: ModuleType | None, maps: Mapping[str, Map]
-    ) -> Companion | None:
-        if not self._runs.companion:
-            return None
-        records = self._ring.take if self._ring else lambda: []
-        kernel = Kernel(maps, records, chosen.parameters, Naming(rules).program)
-        companion: Companion = getattr(module, self._runs.companion)(kernel)
-        return companion
+        maps = {name: Map.of(descriptor, name) for name, descriptor in handed.maps.items()}
+        maps[NAMES] = Map.of(shared[1])
+        all = Held(chosen, rules, maps, Sources(self._names.name, syscalls))
+        self._reading = Reading(all, chosen, modules[chosen.tracer.name], RING)
+        self._members = None if control is None else Members(all, modules, control, able)
 
     def serve(self) -> int:
         """Until stdin is closed."""
-        due = self._beat()
+        self._reading.beat()
         if self._tracer.name != ATTRIBUTION:
             self._await_attribution()
-        poll = select.poll()
-        poll.register(0, select.POLLIN)
-        if self._ring and self._companion:
-            poll.register(self._ring.descriptor, select.POLLIN)
         while True:
-            wait = max(0.0, due - time.monotonic()) * 1000 if self._companion else None
-            ready = {descriptor for descriptor, _ in poll.poll(wait)}
-            if ready - {0} or time.monotonic() >= due:
-                due = self._beat()
+            ready = self._wait()
+            if self._reading.records in ready or time.monotonic() >= self._reading.due:
+                self._reading.beat()
+            if self._members:
+                self._members.turn(ready)
             if 0 in ready:
                 chunk = os.read(0, 64)
                 if not chunk:
                     return 0
                 for _ in range(chunk.count(b"\n")):
-                    write(1, self._snapshot())
+                    write(1, self._reading.snapshot(self._meter.read()))
 
-    def _beat(self) -> float:
-        """When the companion wants the next one; monotonic seconds."""
-        return time.monotonic() + self._companion.beat() if self._companion else float("inf")
+    def _wait(self) -> dict[int, int]:
+        """What can be done now, descriptor by descriptor; empty when a companion wants to be called."""
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        if self._reading.records >= 0:
+            poll.register(self._reading.records, select.POLLIN)
+        due = self._reading.due
+        if self._members:
+            due = min(due, self._members.due)
+            for descriptor, events in self._members.interests():
+                poll.register(descriptor, events)
+        return dict(poll.poll(None if due == NEVER else max(0.0, due - time.monotonic()) * 1000))
 
     def _await_attribution(self) -> None:
         """Before the first snapshot, so that no process which was there before is missing from it."""
@@ -157,16 +158,6 @@ class _Worker:
                 return
             select.select([], [], [], 0.05)
 
-    def _snapshot(self) -> bytes:
-        samples: list[Sample] = []
-        for reader in self._readers:
-            samples += reader.read()
-        if self._companion:
-            samples += self._companion.samples()
-        fill = {reader.name: reader.fill for reader in self._readers if reader.fill}
-        return encode(samples, self._lost(), probe=self._meter.read(), fill=fill)
 
-    def _lost(self) -> dict[str, int]:
-        names = reasons(self._runs)
-        counts = [int.from_bytes(raw, "little") for _, raw in sorted(self._maps["lost"].items())]
-        return {name: count for name, count in zip(names, counts, strict=True) if count}
+def _kept_by(part: Chosen) -> tuple[str, ...]:
+    return part.tracer.needs.capabilities if hosted.runs_of(part).companion else ()

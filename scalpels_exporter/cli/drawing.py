@@ -13,6 +13,7 @@ from scalpels_exporter.cli.human import count, level, quantity, rate
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.cli.seen import Distribution, Gain, Level, Row, Seen, Span
 from scalpels_exporter.cli.spread import Spread
+from scalpels_exporter.cli.summary import draw_summary, summarised
 from scalpels_exporter.cli.table import Column, Table
 from scalpels_exporter.declare import Metric
 
@@ -24,7 +25,9 @@ def draw(span: Span, screen: Screen, top: int) -> None:
     """`top` is the number of series that are shown of each metric."""
     seconds = span.seconds
     _head(span, screen)
-    seen = list(span.metrics())
+    every = list(span.metrics())
+    draw_summary(span, every, screen, top)
+    seen = [one for one in every if one.metric.name not in summarised(span)]
     singles = [s for s in seen if s.rows and not s.metric.labels and s.metric.kind != "histogram"]
     if singles:
         screen.line()
@@ -32,8 +35,8 @@ def draw(span: Span, screen: Screen, top: int) -> None:
     for one in seen:
         if one.rows and (one.metric.labels or one.metric.kind == "histogram"):
             screen.line()
-            _metric(one, seconds, screen, top)
-    _silent(seen, screen)
+            _metric(one, seconds, screen, top, draws=span.tracer.summary is None)
+    _silent(every, screen)
 
 
 def _head(span: Span, screen: Screen) -> None:
@@ -65,7 +68,7 @@ def _singles(seen: Sequence[Seen], seconds: float) -> Table:
     return table
 
 
-def _metric(one: Seen, seconds: float, screen: Screen, top: int) -> None:
+def _metric(one: Seen, seconds: float, screen: Screen, top: int, *, draws: bool) -> None:
     metric, rows = one.metric, one.rows[:top]
     screen.line(Text().append(metric.name, "bold").append(f"  {metric.kind} · {clean(metric.help)}", "dim"))
     columns, cells = _SHAPES[metric.kind]
@@ -78,7 +81,7 @@ def _metric(one: Seen, seconds: float, screen: Screen, top: int) -> None:
         screen.line(Text(f"  {count(hidden)} more (--top {len(one.rows)} shows all)", "dim"))
     if one.unchanged:
         screen.line(Text(f"  {count(one.unchanged)} more did not change", "dim"))
-    if metric.kind == "histogram":
+    if metric.kind == "histogram" and draws:
         for row in rows[:DRAWN_HISTOGRAMS]:
             assert isinstance(row, Distribution)
             screen.line()

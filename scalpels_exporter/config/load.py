@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from scalpels_exporter.catalog import ROOT_ALONE, Found, builtin_shelf, user_shelf
+from scalpels_exporter.catalog import ROOT_ALONE, Found, builtin_shelf, hosting_mistakes, user_shelf
 from scalpels_exporter.config import rules, source
 from scalpels_exporter.config.choices import by_default, choose
 from scalpels_exporter.config.settings import Budgets, Chosen, Mistake, Mistakes, Settings
@@ -51,6 +51,7 @@ def load(
     found = dict(shelf.found)
     if "tracer_folders" in keys:
         _take_folders(keys["tracer_folders"], found, trust)
+    mistakes += hosting_mistakes(found)
     tracers = _tracers(keys.get("tracers"), found, budgets, trust)
     if mistakes:
         # Some keys are looked at twice, hence the dict. The user's file comes first, in the order of its lines.
@@ -58,7 +59,17 @@ def load(
         raise Mistakes(sorted(once, key=lambda mistake: (mistake.file != str(path), mistake.file, mistake.line)))
     every = (*programs, *KNOWN)
     tracers = {name: replace(one, rules=every) if one.tracer.names_processes else one for name, one in tracers.items()}
-    return Settings(tracers, every, budgets, source="" if path is None else str(path))
+    return Settings(_with_members(tracers), every, budgets, source="" if path is None else str(path))
+
+
+def _with_members(tracers: dict[str, Chosen]) -> dict[str, Chosen]:
+    """Each host with those who live in its worker: that is loaded anew when one of them is another one, not when it is
+    switched on or off."""
+    living = [replace(one, enabled=False, series=0) for one in tracers.values() if one.tracer.host]
+    return {
+        name: replace(one, members=tuple(member for member in living if member.tracer.host == name))
+        for name, one in tracers.items()
+    }
 
 
 def _exists(default: Path) -> bool:

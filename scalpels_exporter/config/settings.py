@@ -23,6 +23,7 @@ class Chosen:
     stem: str = ""  # path of the Python file that declares it; "" for one written in YAML alone
     series: int = 2000  # the series budget in force
     rules: tuple[Rule, ...] = ()  # of one that names processes: other rules make another choice, and a new worker
+    members: tuple[Chosen, ...] = ()  # of a host, on or off, in the order of their names: what its worker is made of
 
 
 @dataclass(frozen=True, slots=True)

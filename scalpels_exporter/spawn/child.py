@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from scalpels_exporter.capabilities import capabilities_of
 from scalpels_exporter.config.settings import Chosen, Settings
-from scalpels_exporter.declare import Bpf, Command
+from scalpels_exporter.declare import Bpf, Command, Generator
 from scalpels_exporter.spawn import privileges
 
 OPEN_FILES = 1024
@@ -56,9 +56,17 @@ def worker_identity() -> Identity | None:
 
 
 def run(
-    chosen: Chosen, settings: Settings, pipes: tuple[int, int, int], spawner: int, shared: tuple[int, ...] = ()
+    chosen: Chosen,
+    settings: Settings,
+    pipes: tuple[int, int, int],
+    spawner: int,
+    shared: tuple[int, ...] = (),
+    control: tuple[int, ...] = (),
 ) -> NoReturn:
-    """In the forked child: becomes the worker of `chosen`, with `shared` open beside its pipes. Never returns."""
+    """In the forked child: becomes the worker of `chosen`, with `shared` and a host's `control` open beside its pipes.
+
+    Never returns.
+    """
     status = 1
     try:
         os.setsid()
@@ -69,14 +77,14 @@ def run(
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         for target, descriptor in enumerate(pipes):
             os.dup2(descriptor, target)
-        kept = _keep(shared)
+        kept = _keep((*shared, *control))
         os.closerange(3 + len(kept), OPEN_FILES)
         _limit()
         os.chdir("/")
         os.umask(0o077)
         os.environ.clear()
         os.environ.update(_ENVIRONMENT)
-        status = _become(chosen, settings, spawner, kept)
+        status = _become(chosen, settings, spawner, kept[: len(shared)], kept[len(shared) :])
     except KeyboardInterrupt:
         status = 130
     except BaseException as error:
@@ -116,7 +124,7 @@ def _keep(descriptors: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(os.dup2(descriptor, target, inheritable=False) for target, descriptor in enumerate(clear, 3))
 
 
-def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int, ...]) -> int:
+def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int, ...], control: tuple[int, ...]) -> int:
     runs = chosen.tracer.runs
     who = worker_identity()
     if who is not None:
@@ -133,7 +141,8 @@ def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int,
             privileges.keep_only((), *((who.uid, who.gid) if who else (None, None)))
         return command.run(chosen, spawner)
     if isinstance(runs, Bpf):
-        return _become_bpf(chosen, runs, settings, spawner, shared)
+        return _become_bpf(chosen, settings, spawner, shared, control)
+    assert isinstance(runs, Generator)
     from scalpels_exporter.worker import generator
 
     module = generator.load(chosen.stem)  # before the change of user: the stem may be readable by root alone
@@ -142,16 +151,20 @@ def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int,
     return generator.run(chosen, settings.programs, module)
 
 
-def _become_bpf(chosen: Chosen, runs: Bpf, settings: Settings, spawner: int, shared: tuple[int, ...]) -> int:
-    from scalpels_exporter.bpf import worker
-    from scalpels_exporter.bpf.loader import source_of
+def _become_bpf(
+    chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int, ...], control: tuple[int, ...]
+) -> int:
+    from scalpels_exporter.bpf import hosted, worker
     from scalpels_exporter.worker import generator
 
-    # Both before the change of user, as above.
-    source = source_of(chosen).read_text(encoding="utf-8")
-    module = generator.load(chosen.stem) if runs.companion else None
+    # All before the change of user, as above.
+    parts = hosted.parts(chosen)
+    sources = [hosted.source_of(part).read_text(encoding="utf-8") for part in parts]
+    modules = {
+        part.tracer.name: generator.load(part.stem) if hosted.runs_of(part).companion else None for part in parts
+    }
     who = worker_identity()
-    kept = {*worker.LOADER_CAPABILITIES, *chosen.tracer.needs.capabilities}
+    kept = {*worker.LOADER_CAPABILITIES, *(name for part in parts for name in part.tracer.needs.capabilities)}
     privileges.keep_only(kept, *((who.uid, who.gid) if who else (None, None)))
     privileges.die_with_parent(spawner)
-    return worker.run(chosen, settings.programs, source, shared, module)
+    return worker.run(chosen, settings.programs, sources, shared, modules, *control)

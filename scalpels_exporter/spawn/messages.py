@@ -101,7 +101,7 @@ def decode(packet: bytes) -> Order:
 # What the spawner answers. The reader trusts it: it holds more privileges than the reader.
 #   started TRACER RUN PID        with the worker's stdin, stdout, stderr
 #   unstarted TRACER RUN TEXT     there is no worker, and why
-#   ended TRACER RUN exit:N|signal:N
+#   ended TRACER RUN exit:N|signal:N|host:N    host: it lived in another one's worker, which ended so (-N: by a signal)
 #   settings ok|mistakes|broken   with a memory file: pickled Settings, a pickled list of Mistake, or a line of text
 #   settings busy                 another reading is under way
 #   web ok|mistakes|broken|busy   the same with WebFiles; or `web same` alone

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import fcntl
 import gc
 import os
 import pickle
@@ -16,6 +15,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -24,12 +24,12 @@ from scalpels_exporter.bpf.sharing import Shared
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.declare import Bpf
 from scalpels_exporter.processes import children, end_children
-from scalpels_exporter.spawn import child, messages, privileges, reader
+from scalpels_exporter.spawn import child, descriptors, messages, privileges, reader
+from scalpels_exporter.spawn.hosting import Hosting, line
 from scalpels_exporter.web import webfiles
 
 END_GRACE_SECONDS = 1.5  # after the agent is gone: time for workers to end by themselves
 MOST_WORKERS = 256
-STDOUT_PIPE_BYTES = 1 << 20  # a large snapshot then takes few turns of the agent's loop
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class Spawner:
     workers: dict[int, _Worker] = field(default_factory=dict)  # by pid
     reading: _Reading | None = None
     shared: Shared = field(default_factory=Shared)  # kernel maps
+    hosting: Hosting = field(init=False)
     sweeping: bool = False  # orphans were killed: what they leave becomes ours next
     web_signature: webfiles.Signature = ()  # of the web configuration that was read last
 
@@ -67,6 +68,7 @@ class Spawner:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
+        self.hosting = Hosting(poll, self._answer)
         poll.register(self.agent, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
         while True:
@@ -76,6 +78,9 @@ class Spawner:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake_read, 4096)
                     self._reap()
+                elif descriptor != self.agent.fileno():
+                    if liar := self.hosting.hear(descriptor):
+                        _signal_worker(liar, signal.SIGKILL)
                 elif not self._take():
                     self._end_all()
                     return
@@ -118,44 +123,42 @@ class Spawner:
             return f"{tracer} has a worker already"
         if len(self.workers) >= MOST_WORKERS:
             return f"{MOST_WORKERS} workers are there already"
-        opened: list[int] = []
+        if chosen.tracer.host:
+            return self.hosting.start(chosen.tracer, run)
         pid = 0
         try:
-            for _ in range(3):
-                opened += os.pipe2(os.O_CLOEXEC)
-            stdin_read, stdin_write, stdout_read, stdout_write, stderr_read, stderr_write = opened
-            with contextlib.suppress(OSError):  # refused beyond the user's share of pipe memory: then it stays small
-                fcntl.fcntl(stdout_write, fcntl.F_SETPIPE_SZ, STDOUT_PIPE_BYTES)
-            pid = self._fork(chosen, (stdin_read, stdout_write, stderr_write))
-            self._answer(f"started {tracer} {run} {pid}", (stdin_write, stdout_read, stderr_read))
+            with descriptors.pipes() as (theirs, ours), line(chosen) as control:
+                pid = self._fork(chosen, theirs, tuple(end.fileno() for end in control[1:]))
+                self._answer(f"started {tracer} {run} {pid}", ours)
         except OSError as error:
             if pid:
                 _signal_worker(pid, signal.SIGKILL)  # nobody holds the other ends of its pipes
             return f"{tracer} could not be started: {error.strerror}"
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
         self.workers[pid] = _Worker(tracer, run, pid, isinstance(chosen.tracer.runs, Bpf))
+        for end in control[:1]:
+            self.hosting.began(pid, tracer, end)
         return ""
 
-    def _fork(self, chosen: Chosen, pipes: tuple[int, int, int]) -> int:
+    def _fork(self, chosen: Chosen, pipes: tuple[int, int, int], control: tuple[int, ...]) -> int:
         # A signal that we ignore would be lost on a child that has not got its own way with it yet.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         spawner, shared = os.getpid(), self.shared.of(chosen)
         try:
             pid = os.fork()
             if pid == 0:
-                child.run(chosen, self.settings, pipes, spawner, shared)
+                child.run(chosen, self.settings, pipes, spawner, shared, control)
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _signal(self, tracer: str, run: int, number: int) -> None:
+        if self.hosting.end(tracer, run, now=number == signal.SIGKILL):
+            return  # it has no process of its own
         for worker in self.workers.values():
             if (worker.tracer, worker.run) == (tracer, run):
                 _signal_worker(worker.pid, number)
                 return
-        # It ended by itself in the same moment: its `ended` is on its way.
+        # Else it ended by itself in the same moment: its `ended` is on its way.
 
     # ------------------------------------------------------------------ reading files
 
@@ -224,6 +227,7 @@ class Spawner:
                 self._end_orphans()
                 code = os.waitstatus_to_exitcode(status)
                 self._answer(f"ended {worker.tracer} {worker.run} {f'exit:{code}' if code >= 0 else f'signal:{-code}'}")
+                self.hosting.host_ended(pid, code)
             elif self.reading is not None and pid == self.reading.pid:
                 reading, self.reading = self.reading, None
                 self._finish_reading(reading, status)
@@ -250,8 +254,8 @@ class Spawner:
             _signal_worker(pid, signal.SIGKILL)
         end_children()
 
-    def _answer(self, text: str, descriptors: tuple[int, ...] = ()) -> None:
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    def _answer(self, text: str, opened: Sequence[int] = ()) -> None:
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", opened))] if opened else []
         with contextlib.suppress(ConnectionError):  # the agent is gone; the next read says so
             self.agent.sendmsg([text.encode(errors="replace")[: messages.LIMIT]], ancillary)
 

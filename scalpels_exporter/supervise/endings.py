@@ -6,6 +6,7 @@ from scalpels_exporter.supervise.costs import MEMORY_LIMIT_BYTES
 
 _WORDS = {
     "hung": "did not answer",
+    "host": "the worker that it lives in has ended",
     "memory": f"took more than {MEMORY_LIMIT_BYTES >> 20} MiB of memory",
     "shed": "used more CPU than its share of budgets.overhead; a start or a reload tries it again",
 }

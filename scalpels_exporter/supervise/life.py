@@ -81,6 +81,15 @@ class Life:
             self.enter(State.BACKOFF, now)
         return reason
 
+    def lost_host(self, now: float) -> str:
+        """The worker that it lived in has ended, which is no death of its own. Returns the reason as `ended` does."""
+        if self.state is State.STOPPING and not self.doom:
+            self.enter(State.STOPPED, now)
+            return "stopped"
+        self.due = now
+        self.enter(State.BACKOFF, now)
+        return "host"
+
     def forgive(self, now: float) -> None:
         """A start or a reload leaves FAILED, UNSUPPORTED and BACKOFF behind."""
         self.early_deaths = 0

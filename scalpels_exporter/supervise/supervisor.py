@@ -16,6 +16,7 @@ from scalpels_exporter.config.settings import Settings
 from scalpels_exporter.intake.snapshot import Snapshot
 from scalpels_exporter.intake.store import Store
 from scalpels_exporter.spawn import messages
+from scalpels_exporter.supervise import hosts
 from scalpels_exporter.supervise.costs import MEMORY_LIMIT_BYTES, measure, over_budget
 from scalpels_exporter.supervise.endings import ending
 from scalpels_exporter.supervise.life import Step, next_moment, next_step
@@ -25,7 +26,6 @@ from scalpels_exporter.supervise.renew import fresh, has_worker, renewed
 from scalpels_exporter.supervise.status import State
 from scalpels_exporter.supervise.stderr import level_and_text
 from scalpels_exporter.supervise.tracked import Tracked
-from scalpels_exporter.supervise.usage import Usage
 from scalpels_exporter.supervise.wants import Wants
 
 BEAT_SECONDS = 5.0  # between looks at what workers cost
@@ -99,8 +99,12 @@ class Supervisor:
         self.wants.require(tracked.chosen for tracked in self.tracked.values() if not tracked.gone)
         for tracked in list(self.tracked.values()):
             tracked.life.wanted = not tracked.gone and self.wants.wanted(tracked.name, tracked.chosen.enabled)
+            waits = hosts.held_back(tracked, self.tracked, time.monotonic())
+            if waits and waits != tracked.why:
+                self._changed(tracked, waits)
             owes = tracked.owes_since
-            self._carry_out(tracked, next_step(tracked.life, time.monotonic(), ticked=tracked.ticked, owes_since=owes))
+            step = next_step(tracked.life, time.monotonic(), ticked=tracked.ticked, owes_since=owes)
+            self._carry_out(tracked, None if waits and step is Step.START else step)
             moment = next_moment(tracked.life, tracked.owes_since)
             if moment is not None and moment > time.monotonic():
                 moments.append(moment)
@@ -146,7 +150,6 @@ class Supervisor:
                 self._order(messages.Kill(tracked.name, tracked.run))
             case Step.REST:
                 tracked.life.enter(State.STOPPED, time.monotonic())
-                self._store.drop(tracked.name)
                 self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))
 
     def _terminate(self, tracked: Tracked, doom: str) -> None:
@@ -165,6 +168,8 @@ class Supervisor:
     def _changed(self, tracked: Tracked, why: str) -> None:
         tracked.since = time.time()
         tracked.why = why
+        if not tracked.serves and tracked.life.state is not State.STOPPING:
+            self._store.drop(tracked.name)
         _log.info(
             "tracer %s", tracked.life.state, extra={"fields": {"tracer": tracked.name, "why": why, "run": tracked.run}}
         )
@@ -186,17 +191,14 @@ class Supervisor:
             on_log=lambda line: self._line(name, run, line),
             on_end=lambda: self._silenced(name, run),
         )
-        tracked.pid, tracked.pipes, tracked.starts = pid, pipes, tracked.starts + 1
-        tracked.owes_since, tracked.late, tracked.last_words = None, False, ""
-        tracked.intake.restarted()
-        tracked.spending.forget()
+        tracked.began(pid, pipes)
         if tracked.life.state is State.STOPPING:
             pipes.close_stdin()
         if tracked.ticked and tracked.life.state is State.STARTING and pipes.tick():
             tracked.owes_since = time.monotonic()
 
-    def ended(self, name: str, run: int, code: int) -> None:
-        """`code` is the exit status, negative for a signal."""
+    def ended(self, name: str, run: int, code: int, *, with_host: bool = False) -> None:
+        """`code` is the exit status, negative for a signal; of its host where it ended with that."""
         tracked = self.tracked.get(name)
         if tracked is None or tracked.run != run:
             return
@@ -204,7 +206,8 @@ class Supervisor:
             tracked.pipes.drain()
             self._take(tracked, tracked.intake.finish())  # what it printed last may lack its newline
         self._close_pipes(tracked)
-        reason = tracked.life.ended(code, time.monotonic())
+        now = time.monotonic()
+        reason = tracked.life.lost_host(now) if with_host else tracked.life.ended(code, now)
         tracked.exits[reason] += 1
         self._after(tracked, ending(reason, code, tracked.last_words, streams=not tracked.ticked))
 
@@ -214,24 +217,21 @@ class Supervisor:
         if tracked is None or tracked.run != run or tracked.live:
             return
         _log.error("the spawner started no worker", extra={"fields": {"tracer": name, "why": why}})
-        if tracked.life.ended(1, time.monotonic()) != "stopped":
+        if hosts.has_lost_host(tracked, self.tracked):
+            tracked.life.lost_host(time.monotonic())
+        elif tracked.life.ended(1, time.monotonic()) != "stopped":
             tracked.exits["refused"] += 1
         self._after(tracked, why)
 
     def _after(self, tracked: Tracked, words: str) -> None:
         """Its worker is no more; `words` say why, "" when it was asked to end."""
-        if not tracked.serves:
-            self._store.drop(tracked.name)
         self._changed(tracked, words or self.wants.why(tracked.name, tracked.chosen.enabled))
         if tracked.gone:
             del self.tracked[tracked.name]
         self.step()
 
     def _close_pipes(self, tracked: Tracked) -> None:
-        if tracked.pipes:
-            tracked.pipes.close()
-        tracked.spent += tracked.usage.cpu_seconds
-        tracked.pipes, tracked.pid, tracked.usage, tracked.owes_since = None, None, Usage(), None
+        tracked.over()
         self._settle(tracked)
 
     # ------------------------------------------------------------------ what a worker says
@@ -256,6 +256,7 @@ class Supervisor:
         if tracked.life.state is State.STARTING:
             tracked.life.good_snapshot(time.monotonic())
             self._changed(tracked, self.wants.why(tracked.name, tracked.chosen.enabled))
+            self._wake_at(time.monotonic())  # others may have waited for it
 
     def _settle(self, tracked: Tracked) -> None:
         """A round of ticks that waits for this worker need not wait any longer."""
@@ -287,9 +288,7 @@ class Supervisor:
     def measure(self) -> None:
         """Looks at what every live worker uses."""
         measure(self.tracked.values())
-        thinned = over_budget(self.tracked.values(), self._settings.budgets.overhead, THIN_SECONDS)
-        for tracked in self.tracked.values():
-            tracked.thinned = tracked.name in thinned
+        hosts.thin(self.tracked, over_budget(self.tracked.values(), self._settings.budgets.overhead, THIN_SECONDS))
 
     def stop_all(self) -> None:
         """No more starts; workers are told to end. The spawner sees to it that they do."""

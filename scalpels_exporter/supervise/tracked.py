@@ -41,6 +41,7 @@ class Tracked:
     spent: float = 0.0  # CPU seconds of the lives that have ended
     usage: Usage = field(default_factory=Usage)
     spending: Spending = field(default_factory=Spending)
+    borrowed: bool = False  # the state is that of its host
     gone: bool = False  # no longer in the configuration: forgotten when its worker has ended
     thinned: bool = False  # over its share of the overhead budget: ticks are skipped
     skipped: int = 0  # ticks
@@ -58,6 +59,21 @@ class Tracked:
     @property
     def live(self) -> bool:
         return self.pipes is not None
+
+    def began(self, pid: int, pipes: Pipes) -> None:
+        """A worker is there; a member's is its host's, which is looked at as that one's."""
+        self.pid = None if self.chosen.tracer.host else pid
+        self.pipes, self.starts = pipes, self.starts + 1
+        self.owes_since, self.late, self.last_words = None, False, ""
+        self.intake.restarted()
+        self.spending.forget()
+
+    def over(self) -> None:
+        """Its worker is no more."""
+        if self.pipes:
+            self.pipes.close()
+        self.spent += self.usage.cpu_seconds
+        self.pipes, self.pid, self.usage, self.owes_since = None, None, Usage(), None
 
     @property
     def serves(self) -> bool:

@@ -42,10 +42,17 @@ class Wants:
 
     def require(self, every: Iterable[Chosen]) -> None:
         """Notes what those that are wanted cannot do without: it is wanted as long as they are."""
+        known = {chosen.tracer.name: chosen for chosen in every}
         self._needed.clear()
-        for chosen in every:
-            if chosen.tracer.requires and self._said(chosen.tracer.name, chosen.enabled):
-                self._needed.setdefault(chosen.tracer.requires, []).append(chosen.tracer.name)
+        queue = [chosen for chosen in known.values() if self._said(chosen.tracer.name, chosen.enabled)]
+        said = {chosen.tracer.name for chosen in queue}
+        for chosen in queue:
+            needed = chosen.tracer.requires
+            if not needed:
+                continue
+            if needed in known and needed not in said and needed not in self._needed:
+                queue.append(known[needed])  # what it cannot do without itself
+            self._needed.setdefault(needed, []).append(chosen.tracer.name)
 
     def expire(self, now: float) -> list[tuple[str, Override]]:
         """Forgets the leases that have ended by `now`, and returns them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from scalpels_exporter.declare import Tracer
-from scalpels_exporter.needs import lacks
+from scalpels_exporter.needs import Lack, lacks
 
 UNSUPPORTED = 69  # EX_UNAVAILABLE: this host cannot run me; never restarted
 
@@ -19,5 +20,9 @@ def say_what_is_missing(tracer: Tracer) -> bool:
     """True when something is missing; it has been said then, with the cure."""
     missing = lacks(tracer)
     if missing:
-        say("E!", "; ".join(f"{lack.what} ({lack.cure})" if lack.cure else lack.what for lack in missing))
+        say("E!", in_words(missing))
     return bool(missing)
+
+
+def in_words(missing: Iterable[Lack]) -> str:
+    return "; ".join(f"{lack.what} ({lack.cure})" if lack.cure else lack.what for lack in missing)

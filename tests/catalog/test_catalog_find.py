@@ -104,8 +104,8 @@ def test_a_user_may_not_replace_a_tracer(folder: Callable[..., Path], trust: Tru
         ]),
         (GOOD.replace('"Help.",', '"Help.", ["x"],'), [
             "vpn.py: TRACER: metrics: expected a tuple of Metrics, got ['x']",
-            "vpn.py: TRACER: runs: expected a Generator or a Command or a Bpf, got (Gauge(name='scalpels_vpn_x', "
-            "help='Help.', labels=(), unit…",
+            "vpn.py: TRACER: runs: expected a Generator or a Command or a Bpf or a Parser, got "
+            "(Gauge(name='scalpels_vpn_x', help='Help.', labels=(), unit…",
             "vpn.py: TRACER: parameters: expected a tuple of Parameters, got Generator(function='snapshots', "
             "format=Samples())",
         ]),

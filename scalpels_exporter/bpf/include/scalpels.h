@@ -31,19 +31,28 @@ static __always_inline void lose(u32 reason)
  * reasons and the twin that tests compare it with. */
 static __always_inline u32 slot_of(u64 value, int lift, u64 a, u64 b, u64 c, u64 d, int first, u32 slots)
 {
-    int index = 63;
+    s64 index = 63;
     if (!value)
         return 0;
-    if (!(value >> 32)) { value <<= 32; index -= 32; }
-    if (!(value >> 48)) { value <<= 16; index -= 16; }
-    if (!(value >> 56)) { value <<= 8; index -= 8; }
-    if (!(value >> 60)) { value <<= 4; index -= 4; }
-    if (!(value >> 62)) { value <<= 2; index -= 2; }
-    if (!(value >> 63)) { value <<= 1; index -= 1; }
-    index = 4 * index + lift - first + (value > a) + (value > b) + (value > c) + (value > d);
+    /* Without a branch, so that the verifier has one way through it and not one for each octave. 1 less than 0 has
+     * bit 63 set, and so has a limit less a greater mantissa: both are at least 2**63. */
+    u64 shift = ((value >> 32) - 1) >> 63 << 5;
+    value <<= shift, index -= shift;
+    shift = ((value >> 48) - 1) >> 63 << 4;
+    value <<= shift, index -= shift;
+    shift = ((value >> 56) - 1) >> 63 << 3;
+    value <<= shift, index -= shift;
+    shift = ((value >> 60) - 1) >> 63 << 2;
+    value <<= shift, index -= shift;
+    shift = ((value >> 62) - 1) >> 63 << 1;
+    value <<= shift, index -= shift;
+    shift = ((value >> 63) - 1) >> 63;
+    value <<= shift, index -= shift;
+    index = 4 * index + lift - first + ((a - value) >> 63) + ((b - value) >> 63) + ((c - value) >> 63) +
+            ((d - value) >> 63);
     if (index < 0)
         index = 0;
-    if (index > (int)slots - 1)
+    if (index > (s64)slots - 1)
         index = slots - 1;
     return index;
 }

@@ -1,0 +1,77 @@
+"""`once --for` of a tracer that times things: one table with counts, times and errors side by side, the worst first.
+
+Which histogram and which counter belong together is declared (`Tracer.summary`). Works nothing out: `seen` does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+
+from rich.text import Text
+
+from scalpels_exporter.cli.clean import clean
+from scalpels_exporter.cli.human import count, quantity, rate
+from scalpels_exporter.cli.screen import Screen
+from scalpels_exporter.cli.seen import Distribution, Gain, Seen, Span
+from scalpels_exporter.cli.spread import Spread
+from scalpels_exporter.cli.table import Column, Table
+from scalpels_exporter.declare import Metric
+
+Labels = tuple[str, ...]
+MOST_CODES = 3  # that are named of what failed
+
+
+def summarised(span: Span) -> frozenset[str]:
+    """The metrics that the table shows."""
+    summary = span.tracer.summary
+    return frozenset(filter(None, (summary.times, summary.errors))) if summary else frozenset()
+
+
+def draw_summary(span: Span, seen: list[Seen], screen: Screen, top: int) -> None:
+    """Nothing where nothing was timed. The worst is what took most time altogether."""
+    summary = span.tracer.summary
+    times = next((one for one in seen if summary and one.metric.name == summary.times), None)
+    if summary is None or times is None or not times.rows:
+        return
+    errors = next((one for one in seen if one.metric.name == summary.errors), None)
+    failed = _failed(errors, times.metric) if errors else {}
+    columns = [Column(label, elastic=True) for label in times.metric.labels]
+    columns += [Column(title, right=True) for title in ("COUNT", "RATE", "P50", "P99", "SUM", "ERRORS")]
+    table = Table([*columns, Column("", elastic=True)], indent=2)
+    for row in times.rows[:top]:
+        assert isinstance(row, Distribution)
+        codes = failed.get(row.labels, Tally())
+        table.add(*(Text(clean(value)) for value in row.labels), *_cells(row.spread, span.seconds), *_errors(codes))
+    screen.line()
+    table.print_on(screen)
+    if len(times.rows) > top:
+        screen.line(Text(f"  {count(len(times.rows) - top)} more (--top {len(times.rows)} shows all)", "dim"))
+
+
+def _failed(errors: Seen, times: Metric) -> dict[Labels, Tally[str]]:
+    """By the labels of the times: what is left of the error's labels → how many."""
+    places = [errors.metric.labels.index(label) for label in times.labels]
+    rest = [n for n in range(len(errors.metric.labels)) if n not in places]
+    found: dict[Labels, Tally[str]] = {}
+    for row in errors.rows:
+        assert isinstance(row, Gain)
+        key = tuple(row.labels[n] for n in places)
+        found.setdefault(key, Tally())[" ".join(row.labels[n] for n in rest)] += round(row.change)
+    return found
+
+
+def _cells(spread: Spread, seconds: float) -> list[str]:
+    return [
+        count(spread.count),
+        rate(spread.count / seconds, "") if seconds else "",
+        quantity(spread.quantile(0.5), "seconds"),
+        quantity(spread.quantile(0.99), "seconds"),
+        quantity(spread.sum, "seconds"),
+    ]
+
+
+def _errors(codes: Tally[str]) -> list[Text | str]:
+    if not codes:
+        return ["", ""]
+    named = ", ".join(f"{clean(code)} × {count(times)}" for code, times in codes.most_common(MOST_CODES))
+    return [Text(count(codes.total()), "red"), Text(named, "red")]

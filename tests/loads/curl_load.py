@@ -1,0 +1,76 @@
+"""An HTTP load through curl: each session's share of a job is one curl, which keeps its connection for all of it.
+
+The load's mark stands in curl's own command line too, as its user agent. Sessions open nothing before `run`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from loads.calls import Call
+from loads.http_jobs import HttpJobs, HttpSession, HttpTally
+from loads.jobs import Unsupported
+
+SAID = "%{http_code} %{size_download} %{time_pretransfer} %{time_starttransfer}\\n"
+
+
+class CurlSession(HttpSession):
+    def warm_up(self, tally: HttpTally) -> None:
+        """A curl that waits for its first URL cannot be had."""
+
+    def request(self, call: Call) -> tuple[int, int]:
+        raise Unsupported("calls are given to curl all at once")
+
+    def perform(self, calls: Iterable[Call], tally: HttpTally) -> None:
+        asked = list(calls)
+        with tempfile.TemporaryDirectory(prefix="scalpels-curl-") as folder:
+            config = Path(folder, "config")
+            config.write_text("next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked)))
+            done = subprocess.run(
+                [
+                    "curl",
+                    "--disable",
+                    "--silent",
+                    "--show-error",
+                    "--user-agent",
+                    self.options["mark"],
+                    "--config",
+                    config,
+                ],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        answers = done.stdout.splitlines()
+        for call, line in zip(asked, answers, strict=True):
+            status, size, sent, first = line.split()
+            tally.done(call, int(status), int(size), round((float(first) - float(sent)) * 1e9))
+
+    def _lines(self, call: Call, index: int, folder: Path) -> str:
+        lines = [
+            f'url = "http://{self.target.host}:{self.target.port}{call.target}"',
+            f'output = "{folder}/answer"',
+            f'write-out = "{SAID}"',
+            f'user-agent = "{self.options["mark"]}"',
+            "silent",
+        ]
+        if self.target.socket:
+            lines.append(f'unix-socket = "{self.target.socket}"')
+        if call.method == "HEAD":
+            lines.append("head")
+        elif call.method != "GET":
+            lines.append(f'request = "{call.method}"')
+        if call.body:
+            (folder / str(index)).write_bytes(call.body)
+            lines.append(f'data-binary = "@{folder / str(index)}"')
+            lines.append(f'header = "Expect:{" 100-continue" if call.expect else ""}"')
+        if call.chunked:
+            lines.append('header = "Transfer-Encoding: chunked"')
+        return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    HttpJobs(CurlSession).serve()

@@ -1,0 +1,37 @@
+"""An HTTP load through requests: each session a requests.Session. It has no Unix sockets and no 100 Continue."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+
+import requests
+
+from loads.calls import Call
+from loads.http_jobs import HttpJobs, HttpSession, HttpTally
+
+
+class RequestsSession(HttpSession):
+    def warm_up(self, tally: HttpTally) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy of the machine's
+        super().warm_up(tally)
+
+    def request(self, call: Call) -> tuple[int, int]:
+        begin = perf_counter_ns()
+        response = self._session.request(
+            call.method,
+            f"http://{self.target.host}:{self.target.port}{call.target}",
+            data=iter([call.body]) if call.chunked else call.body or None,
+            allow_redirects=False,
+            stream=True,
+            timeout=30,
+        )
+        self.took = perf_counter_ns() - begin
+        return response.status_code, len(response.content)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+if __name__ == "__main__":
+    HttpJobs(RequestsSession).serve()

@@ -1,0 +1,40 @@
+"""An HTTP load through urllib3: each session a pool of one connection. It has no Unix sockets and no 100 Continue."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+
+import urllib3
+
+from loads.calls import Call
+from loads.http_jobs import HttpJobs, HttpSession, HttpTally
+
+
+class Urllib3Session(HttpSession):
+    def warm_up(self, tally: HttpTally) -> None:
+        self._pool = urllib3.HTTPConnectionPool(
+            self.target.host, self.target.port, maxsize=1, timeout=30, retries=False
+        )
+        super().warm_up(tally)
+
+    def request(self, call: Call) -> tuple[int, int]:
+        begin = perf_counter_ns()
+        response = self._pool.urlopen(
+            call.method,
+            call.target,
+            body=iter([call.body]) if call.chunked else call.body or None,
+            redirect=False,
+            preload_content=False,
+            chunked=call.chunked,
+        )
+        self.took = perf_counter_ns() - begin
+        size = len(response.read())
+        response.release_conn()
+        return response.status, size
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+if __name__ == "__main__":
+    HttpJobs(Urllib3Session).serve()

@@ -1,0 +1,56 @@
+"""What the HTTP servers of the tests have in common: an access log of one form, a readiness check, a target for loads."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from pathlib import Path
+
+from loads.target import Target
+
+from servers.access_log import READINESS, AccessLog
+from servers.server import LOOPBACK, Server
+
+TESTS = Path(__file__).parent.parent
+MICROSECONDS = 1e-6
+
+
+class HttpServer(Server):
+    """Answers on `port`, and on `socket` where the server can."""
+
+    has_socket = True
+    unit = MICROSECONDS  # of the access log's time
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.access = self.folder / "access.log"
+
+    def environment(self) -> dict[str, str]:
+        paths = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        return {
+            **super().environment(),
+            "PATH": paths,
+            "PYTHONPATH": str(TESTS),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def answers(self) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)
+        try:
+            connection.request("GET", READINESS)
+            return connection.getresponse().status in (200, 404)
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            connection.close()
+
+    def counting(self) -> AccessLog:
+        """The truth about what is served from now on."""
+        return AccessLog(self.access, self.unit)
+
+    def target(self, *, unix: bool = False) -> Target:
+        """Where a load connects."""
+        assert self.has_socket or not unix, f"{self.name} has no Unix socket"
+        return Target(system="http", host=LOOPBACK, port=self.port, socket=str(self.socket) if unix else "")

@@ -1,0 +1,206 @@
+"""A PostgreSQL of its own, and what pg_stat_statements and pg_stat_database say it did."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from loads.reports import SqlReport
+from loads.schema import POSTGRESQL
+from loads.target import Target
+from loads.verbs import verbs_of
+
+from servers.certificate import make_certificate
+from servers.server import LOOPBACK, Server, program
+
+PROGRAMS = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+ADMINISTRATOR = "postgres"
+UNCOUNTED = ("PREPARE", "EXECUTE", "DEALLOCATE")
+
+
+@dataclass
+class PostgreSqlCounts:
+    """What happened in the database `shop` between two readings, which are made in another one.
+
+    A statement that fails is not in pg_stat_statements; neither are the UNCOUNTED ones, nor what runs inside a function,
+    nor a statement other than SELECT, INSERT, UPDATE, DELETE when it is executed again by its name. A backend says what belongs into pg_stat_database when it ends, or up to 10 s later.
+    """
+
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # (user, text without its literals)
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    database: Counter[str] = field(default_factory=Counter)  # columns of pg_stat_database that moved
+
+    @property
+    def verbs(self) -> Counter[str]:
+        """Statements by verb, of every user."""
+        found: Counter[str] = Counter()
+        for user in {user for user, _ in self.calls}:
+            found += self.verbs_by(user)
+        return found
+
+    def verbs_by(self, user: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (name, text), times in self.calls.items():
+            if name == user:
+                found[(verbs_of(text) or ("",))[0]] += times
+        return found
+
+
+class PostgreSql(Server):
+    """postgres with a database `shop` of the user `shop`; the keywords are settings of postgresql.conf."""
+
+    name = "postgresql"
+    users = ("postgres",)
+    stop = signal.SIGINT  # its fast end: clients are not waited for
+
+    def __init__(self, *, tls: bool = False, max_connections: int = 200, **settings: str | int | bool) -> None:
+        super().__init__()
+        self.data = self.folder / "data"
+        self.socket = self.folder / f".s.PGSQL.{self.port}"
+        self.password = secrets.token_hex(8)
+        self.certificate, self._key = make_certificate(self.folder) if tls else (None, None)
+        self.settings: dict[str, str | int | bool] = {
+            "max_connections": max_connections,
+            # Nothing of this data is kept.
+            "fsync": False,
+            "synchronous_commit": False,
+            "full_page_writes": False,
+            # Nothing but what clients do.
+            "autovacuum": False,
+            "max_wal_senders": 0,
+            "shared_preload_libraries": "pg_stat_statements",
+            "pg_stat_statements.max": 50_000,
+            "pg_stat_statements.save": False,
+            **settings,
+        }
+
+    def prepare(self) -> None:
+        word = self.folder / "password"
+        word.write_text(self.password)
+        self.own(word, *([self.certificate, self._key] if self.certificate and self._key else []))
+        self.run(
+            [
+                *(program("initdb", *PROGRAMS), f"--pgdata={self.data}", f"--username={ADMINISTRATOR}"),
+                *(f"--pwfile={word}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            ]
+        )
+        word.unlink()
+
+    def command(self) -> Sequence[str | Path]:
+        settings = {
+            "listen_addresses": LOOPBACK,
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            **self.settings,
+            **({"ssl": True, "ssl_cert_file": self.certificate, "ssl_key_file": self._key} if self.certificate else {}),
+        }
+        said = [word for name, value in settings.items() for word in ("-c", f"{name}={_said(value)}")]
+        return [program("postgres", *PROGRAMS), "-D", self.data, *said]
+
+    def answers(self) -> bool:
+        self.admin().close()
+        return True
+
+    def fill(self) -> None:
+        with self.admin() as connection:
+            connection.execute("CREATE DATABASE shop")
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+        self.execute(*POSTGRESQL)
+        self.add_user("shop")
+
+    def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection as the superuser over the Unix socket."""
+        try:
+            return psycopg.connect(
+                host=str(self.folder),
+                port=self.port,
+                user=ADMINISTRATOR,
+                password=self.password,
+                dbname=database,
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            raise ConnectionError(str(error)) from error
+
+    def execute(self, *statements: str) -> None:
+        """As the superuser, in `shop`."""
+        with self.admin("shop") as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows that the superuser gets, in `shop`."""
+        with self.admin("shop") as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def add_user(self, name: str) -> None:
+        """One more user of `shop`, with the same password: what it does is counted apart."""
+        self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{self.password}'", f"GRANT ALL ON SCHEMA public TO {name}")
+
+    def target(self, *, user: str = "shop", unix: bool = False) -> Target:
+        """Where and as whom a load connects."""
+        return Target(
+            system="postgresql",
+            host=LOOPBACK,
+            port=self.port,
+            socket=str(self.socket) if unix else "",
+            user=user,
+            password=self.password,
+            database="shop",
+            certificate=str(self.certificate or ""),
+        )
+
+    @staticmethod
+    def countable(report: SqlReport) -> Counter[str]:
+        """The part of a load's statements that has to be in `verbs`: what succeeded and is not among UNCOUNTED."""
+        return Counter({verb: times for verb, times in report.without().items() if verb not in UNCOUNTED})
+
+    @contextmanager
+    def counting(self) -> Iterator[PostgreSqlCounts]:
+        """Is filled when the block ends. Inside the block this sends nothing."""
+        counts = PostgreSqlCounts()
+        with self.admin() as connection:
+            before, database_before = _statements(connection), _database(connection)
+            self._watching += 1
+            try:
+                yield counts
+            finally:
+                self._watching -= 1
+            after, database_after = _statements(connection), _database(connection)
+        for key, (calls, rows) in after.items():
+            calls_before, rows_before = before.get(key, (0, 0))
+            if calls != calls_before:
+                counts.calls[key] = calls - calls_before
+                counts.rows[key] = rows - rows_before
+        counts.database.update({name: n - database_before[name] for name, n in database_after.items()})
+        counts.database = Counter({name: n for name, n in counts.database.items() if n})
+
+
+def _said(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _statements(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(user, text) → calls, rows."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for user, text, calls, rows in connection.execute(
+        "SELECT usename, query, calls, rows FROM pg_stat_statements JOIN pg_user ON usesysid = userid"
+        " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = 'shop')"
+    ):
+        earlier = found.get((user, text), (0, 0))
+        found[user, text] = (earlier[0] + calls, earlier[1] + rows)
+    return found
+
+
+def _database(connection: psycopg.Connection[tuple[Any, ...]]) -> Counter[str]:
+    cursor = connection.execute("SELECT * FROM pg_stat_database WHERE datname = 'shop'")
+    names = [column.name for column in cursor.description or ()]
+    (row,) = cursor.fetchall()
+    return Counter({name: n for name, n in zip(names, row, strict=True) if isinstance(n, int) and name != "datid"})

@@ -1,0 +1,46 @@
+"""uWSGI with the tests' application, speaking HTTP or its own binary protocol."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from servers.http_server import TESTS, HttpServer
+from servers.server import LOOPBACK, Server, program
+
+OPTIONS = {"http11": "http11-socket", "http": "http-socket", "uwsgi": "socket"}
+
+
+class Uwsgi(HttpServer):
+    """`protocol`: http11 (connections are kept), http (they are not), or uwsgi, which a front server speaks to it.
+
+    The same protocol is spoken on the port and on the Unix socket.
+    """
+
+    name = "uwsgi"
+
+    def __init__(self, protocol: str = "http11", *, workers: int = 2, threads: int = 4) -> None:
+        super().__init__()
+        self.protocol = protocol
+        self._workers, self._threads = workers, threads
+
+    def command(self) -> Sequence[str | Path]:
+        listens = OPTIONS[self.protocol]
+        return [
+            *(program("uwsgi-core"), "--plugin=python3", "--need-plugin=logfile", "--master", "--die-on-term"),
+            *(f"--{listens}={LOOPBACK}:{self.port}", f"--{listens}={self.socket}", "--chmod-socket=666"),
+            *(f"--processes={self._workers}", f"--threads={self._threads}", "--listen=100", "--need-app"),
+            *(f"--pythonpath={TESTS}", "--module=servers.apps.wsgi_app", "--lazy-apps", "--no-orphans"),
+            *(f"--req-logger=file:{self.access}", "--log-format=%(method) %(uri)\t%(status)\t%(rsize)\t%(micros)"),
+            *("--buffer-size=32768", "--enable-threads", "--thunder-lock"),
+        ]
+
+    def answers(self) -> bool:
+        if self.protocol != "uwsgi":
+            return super().answers()
+        with socket.create_connection((LOOPBACK, self.port), 1):
+            return "spawned uWSGI worker" in self.log.read_text()
+
+    def environment(self) -> dict[str, str]:
+        return {**Server.environment(self), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,66 @@
+"""The bytes that named programs exchange over sockets, looked at once for all tracers of protocols: `sql`, `http` …
+
+It runs while one of them does, and parses nothing itself: it finds out whose parser knows a connection, and hands that
+every chunk of bytes. Connections are known by the inode of their socket, from before it started or not, over fork, dup
+and descriptors that are passed on; TCP and Unix sockets alike.
+
+Not seen: io_uring, recvmmsg and sendmmsg, what sendfile and splice put into a socket, and calls of 32-bit programs.
+Encrypted connections are recognised by the parsers and counted as unreadable.
+"""
+
+from scalpels_exporter.declare import Bpf, Count, Counter, Field, Needs, Offset, Table, Tracepoint, Tracer
+
+# Function of the source → the system calls at whose return it runs, by the kernel's names.
+CALLS = {
+    "on_read": ("read",),
+    "on_recvfrom": ("recvfrom",),
+    "on_readv": ("readv",),
+    "on_recvmsg": ("recvmsg",),
+    "on_write": ("write", "sendto"),
+    "on_writev": ("writev",),
+    "on_sendmsg": ("sendmsg",),
+}
+
+TRACER = Tracer(
+    name="wire",
+    help="The bytes on sockets that tracers of protocols share.",
+    metrics=(
+        Counter(
+            "scalpels_wire_calls_total",
+            "System calls of named programs that moved bytes over a socket, or found it closed.",
+            ("direction",),
+            series=2,
+        ),
+        Counter(
+            "scalpels_wire_connections_total",
+            "Sockets seen for the first time. 16,384 are known at a time; beyond, those that were unused for longest are "
+            "forgotten, and recognised anew.",
+        ),
+    ),
+    runs=Bpf(
+        probes=tuple(Tracepoint("syscalls", f"sys_exit_{c}", f) for f, calls in CALLS.items() for c in calls),
+        tables=(
+            Table(
+                "calls",
+                (Field("direction", "I", "choice", ("received", "sent")),),
+                (Count("scalpels_wire_calls_total"),),
+            ),
+            Table("seen", (Field("", "I"),), (Count("scalpels_wire_connections_total"),)),
+        ),
+        offsets=(
+            Offset("TASK_FILES", "task_struct", "files", required=True),
+            Offset("FILES_FDT", "files_struct", "fdt", required=True),
+            Offset("FDT_MAX", "fdtable", "max_fds", required=True),
+            Offset("FDT_FD", "fdtable", "fd", required=True),
+            Offset("FILE_INODE", "file", "f_inode", required=True),
+            Offset("INODE_NUMBER", "inode", "i_ino", required=True),
+            Offset("INODE_MODE", "inode", "i_mode", required=True),
+        ),
+        # Bytes that could not be read; a connection whose place was lost; more messages in a call than can be followed.
+        lost=("memory", "sync", "long"),
+        selftest="selftest",
+        calls="parsers",
+    ),
+    needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 15)),
+    picture="scalpels_wire_calls_total",
+)
