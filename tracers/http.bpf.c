@@ -5,28 +5,34 @@
  * numbers in its path is folded here; what the paths mean is told in Python.
  */
 
-enum { OTHER_METHOD, GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT, TRACE }; /* as METHODS in http.py */
-enum { UNREADABLE_TLS, UNREADABLE_HTTP2 };                                           /* as REASONS in http.py */
+enum { /* in the order of METHODS in http.py */
+    METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS,
+    METHOD_CONNECT, METHOD_TRACE
+};
+enum { UNREADABLE_TLS, UNREADABLE_HTTP2 };
 enum { PLAIN_HTTP, UWSGI };
 enum { /* of a direction: what comes next */
-    START,       /* a message */
-    PATH,        /* more of the path */
-    REST,        /* more of a line */
-    LINE,        /* a line of a head */
-    BODY,        /* as many bytes as the stream is to skip */
-    CHUNK,       /* a chunk's length */
-    CHUNK_REST,  /* more of the line of a chunk's length */
-    CHUNK_DATA,  /* as many bytes as the stream is to skip */
-    TRAILER,     /* a line behind the last chunk */
-    TRAILER_REST,
-    DONE,        /* nothing: the message was whole with these bytes */
-    UNTIL_CLOSE, /* the body goes on to the end of the connection */
-    PAIR,        /* a name and a value of uWSGI's */
+    AT_START,      /* a message */
+    IN_PATH,       /* more of the path */
+    IN_LINE,       /* more of a line */
+    AT_LINE,       /* a line of a head */
+    IN_BODY,       /* as many bytes as the stream is to skip */
+    AT_CHUNK,      /* a chunk's length */
+    IN_CHUNK_LINE, /* more of the line of a chunk's length */
+    IN_CHUNK,      /* as many bytes as the stream is to skip */
+    AT_TRAILER,    /* a line behind the last chunk */
+    IN_TRAILER,    /* more of one */
+    AT_END,        /* nothing: the message is whole */
+    UNTIL_CLOSE,   /* a body that goes on to the end of the connection */
+    AT_PAIR,       /* a name and a value of uWSGI's */
 };
-#define QUEUE 16       /* requests in flight on one connection */
-#define BLOCK 448      /* bytes of a head that are looked at in one go, behind what is left of a line */
+#define HTTP_QUEUE 16       /* requests in flight on one connection */
+#define BLOCK_BYTES 448      /* bytes of a head that are looked at in one go, behind what is left of a line */
 #define WINDOW 40      /* bytes of a line that tell what it says */
 #define PATH_BYTES 128 /* of one run */
+#define PAIRS 40       /* of one run */
+#define LONGEST_NAME 400
+#define LONGEST_VALUE 24 /* of a method or a length */
 #define LINES 88       /* steps of one run: words of 8 bytes, and lines */
 #define NOWHERE 1023
 #define ROUTES 4096
@@ -44,7 +50,7 @@ struct whole_asked {
     u8 unused;
     u16 status;
 };
-struct end {
+struct http_end {
     u32 program;
     u8 side;
     u8 reason;
@@ -81,11 +87,11 @@ BPF_TABLE("percpu_hash", struct asked, struct server_times, http_server, HTTP_SE
 BPF_TABLE("percpu_hash", struct asked, struct client_times, http_client, HTTP_CLIENT_ENTRIES);
 BPF_TABLE("percpu_hash", struct whole_asked, struct server_whole, http_server_whole, HTTP_SERVER_WHOLE_ENTRIES);
 BPF_TABLE("percpu_hash", struct whole_asked, struct client_whole, http_client_whole, HTTP_CLIENT_WHOLE_ENTRIES);
-BPF_TABLE("percpu_hash", struct end, struct traffic_of_end, http_bytes, HTTP_BYTES_ENTRIES);
-BPF_TABLE("percpu_hash", struct end, u64, http_upgrades, HTTP_UPGRADES_ENTRIES);
-BPF_TABLE("percpu_hash", struct end, u64, http_unanswered, HTTP_UNANSWERED_ENTRIES);
-BPF_TABLE("percpu_hash", struct end, u64, http_unread, HTTP_UNREAD_ENTRIES);
-BPF_TABLE("percpu_hash", struct end, struct flight, http_flight, 1024);
+BPF_TABLE("percpu_hash", struct http_end, struct traffic_of_end, http_bytes, HTTP_BYTES_ENTRIES);
+BPF_TABLE("percpu_hash", struct http_end, u64, http_upgrades, HTTP_UPGRADES_ENTRIES);
+BPF_TABLE("percpu_hash", struct http_end, u64, http_unanswered, HTTP_UNANSWERED_ENTRIES);
+BPF_TABLE("percpu_hash", struct http_end, u64, http_unread, HTTP_UNREAD_ENTRIES);
+BPF_TABLE("percpu_hash", struct http_end, struct flight, http_flight, 1024);
 BPF_TABLE("hash", u64, struct folded, http_routes, ROUTES);
 BPF_PERCPU_ARRAY(http_blank, struct server_times, 1); /* never written to; the largest value */
 
@@ -98,8 +104,8 @@ struct side_of_http {
     u8 unused;
 };
 struct http {
-    u64 asked[QUEUE];  /* when the last byte of the request had come */
-    u64 routes[QUEUE]; /* its route, and its method in the lowest byte */
+    u64 asked[HTTP_QUEUE];  /* when the last byte of the request had come */
+    u64 routes[HTTP_QUEUE]; /* its route, and its method in the lowest byte */
     u64 first;         /* when the first byte of the present answer came; 0: not yet */
     u64 whole;         /* when the request had come whose answer's body comes now; 0: none, or its end cannot be seen */
     u64 hash, before;  /* of the path so far; at the beginning of its last segment */
@@ -109,6 +115,7 @@ struct http {
     u16 pair;          /* uWSGI: bytes of the packet's pairs that are still to come */
     u16 value;         /* uWSGI: bytes of the path that are still to come */
     u8 protocol;
+    u8 has_uri;        /* uWSGI: the path is that of REQUEST_URI, which goes before PATH_INFO */
     u8 from, to;       /* of the queue */
     u8 method, whole_method;
     u8 length, length_before; /* of the folded path */
@@ -119,15 +126,15 @@ _Static_assert(sizeof(struct http) <= 8 * STATE_WORDS, "http");
 
 /* ------------------------------------------------------------------ counting */
 
-static __always_inline struct end end_of(struct conn *conn, u32 program, u32 reason)
+static __always_inline struct http_end http_end_of(struct conn *conn, u32 program, u32 reason)
 {
-    struct end found = {program, conn->side, reason, 0};
+    struct http_end found = {program, conn->side, reason, 0};
     return found;
 }
 
 static __always_inline void count_upgrade(struct conn *conn, u32 program)
 {
-    struct end key = end_of(conn, program, 0);
+    struct http_end key = http_end_of(conn, program, 0);
     u64 one = 1, *count = http_upgrades.lookup(&key);
     if (count)
         (*count)++;
@@ -138,7 +145,7 @@ static __always_inline void count_upgrade(struct conn *conn, u32 program)
 
 static __always_inline void count_unread(struct conn *conn, u32 program, u32 reason)
 {
-    struct end key = end_of(conn, program, reason);
+    struct http_end key = http_end_of(conn, program, reason);
     u64 one = 1, *count = http_unread.lookup(&key);
     if (count)
         (*count)++;
@@ -149,7 +156,7 @@ static __always_inline void count_unread(struct conn *conn, u32 program, u32 rea
 
 static __always_inline void count_flight(struct conn *conn, u32 program, u64 began, u64 ended)
 {
-    struct end key = end_of(conn, program, 0);
+    struct http_end key = http_end_of(conn, program, 0);
     struct flight none = {}, *found = http_flight.lookup(&key);
     if (!found) {
         http_flight.insert(&key, &none);
@@ -165,7 +172,7 @@ static __always_inline void count_flight(struct conn *conn, u32 program, u64 beg
 
 static __always_inline void count_traffic(struct conn *conn, u32 program)
 {
-    struct end key = end_of(conn, program, 0);
+    struct http_end key = http_end_of(conn, program, 0);
     struct traffic_of_end none = {}, *found = http_bytes.lookup(&key);
     if (!found) {
         http_bytes.insert(&key, &none);
@@ -270,6 +277,7 @@ static __always_inline void count_whole_answer(struct pass *pass, struct conn *c
     struct whole_asked key = {http->program, http->whole_method, 0, http->status};
     u64 whole = http->whole;
     http->whole = 0;
+    count_traffic(conn, http->program);
     if (!whole)
         return;
     if (conn->side == SERVER)
@@ -296,7 +304,7 @@ static __always_inline void give_up(struct conn *conn, struct http *http)
 /* The connection is at its end. */
 static __always_inline void broken_off(struct conn *conn, struct http *http)
 {
-    struct end key = end_of(conn, http->program, 0);
+    struct http_end key = http_end_of(conn, http->program, 0);
     u64 many = in_flight(http), *count;
     if (many) {
         count = http_unanswered.lookup(&key);
@@ -334,6 +342,8 @@ static __always_inline struct conn *http_of(struct pass *pass)
         /* A client that has said all may still wait for the answer. */
         if (conn->ended == CLOSED || conn->side == CLIENT || pass->direction == SENT)
             broken_off(conn, http);
+        if (conn->ended == CLOSED)
+            conns.delete(&pass->inode);
         return 0;
     }
     return conn;
@@ -365,12 +375,12 @@ static __always_inline u8 byte_of(struct pass *pass, u64 place)
 /* Brings the next block, behind what was kept of a line: how many bytes it has, 0 for none. */
 static __always_inline u32 block(struct pass *pass, struct stream *stream)
 {
-    u32 have = stream->have, more = pass->left < BLOCK ? pass->left : BLOCK;
+    u32 have = stream->have, more = pass->left < BLOCK_BYTES ? pass->left : BLOCK_BYTES;
     if (have)
         __builtin_memcpy(pass->scan, stream->head, HEAD_BYTES);
     asm volatile("%0 &= 63" : "+r"(have));
     asm volatile("%0 &= 511" : "+r"(more));
-    if (more > BLOCK)
+    if (more > BLOCK_BYTES)
         return 0;
     if (bpf_probe_read_user(pass->scan + have, more, (void *)pass->at)) {
         lose(LOST_MEMORY);
@@ -409,7 +419,7 @@ static __always_inline void keep_from(struct pass *pass, struct stream *stream, 
 }
 
 #define ONES 0x0101010101010101ULL
-#define LETTERS 0x2020202020202020ULL
+#define LOWER_CASE 0x2020202020202020ULL
 #define TEXT(s)                                                                                                        \
     (SMALL(s, 0) | SMALL(s, 1) | SMALL(s, 2) | SMALL(s, 3) | SMALL(s, 4) | SMALL(s, 5) | SMALL(s, 6) | SMALL(s, 7))
 #define SMALL(s, i) ((i) < sizeof(s) - 1 ? (u64)(u8)(s)[(i) < sizeof(s) ? (i) : 0] << 8 * (i) : 0)
@@ -459,7 +469,7 @@ static __always_inline void read_lines(struct pass *pass, u64 more)
                 NEXT(pass) = place + blank + (blank & is_zero((word & 0xff) ^ '\r'));
                 break;
             }
-            u64 small = word | LETTERS, next = word_of(pass, place + 8) | LETTERS;
+            u64 small = word | LOWER_CASE, next = word_of(pass, place + 8) | LOWER_CASE;
             u64 says = mask_of(is_zero((small ^ TEXT("content-")) | ((next ^ TEXT("length:")) & FIRST_BYTES(7))));
             NUMBER(pass) = (NUMBER(pass) & ~says) | (place & says);
             says = mask_of(is_zero((small ^ TEXT("transfer")) | (next ^ TEXT("-encodin"))));
@@ -491,14 +501,14 @@ static __always_inline void read_framing(struct pass *pass, struct side_of_http 
         }
     }
     if (CODING(pass))
-        side->chunked = (word_of(pass, CODING(pass) + 19) | LETTERS) != TEXT("identity");
+        side->chunked = (word_of(pass, CODING(pass) + 19) | LOWER_CASE) != TEXT("identity");
 }
 
 /* Lines of a head, or of what comes behind the last chunk, until their end. True when it is there. */
 static __always_inline int read_head(struct pass *pass, struct stream *stream, struct side_of_http *side, u32 length)
 {
     u64 more = pass->left > length - (stream->have & 63);
-    u32 in_line = side->mode >= TRAILER ? TRAILER_REST : REST, at_line = in_line == REST ? LINE : TRAILER;
+    u32 in_line = side->mode >= AT_TRAILER ? IN_TRAILER : IN_LINE, at_line = in_line == IN_LINE ? AT_LINE : AT_TRAILER;
     FRESH(pass) = side->mode == at_line;
     BEGAN(pass) = FRESH(pass) ? NEXT(pass) : NOWHERE;
     read_lines(pass, more);
@@ -559,7 +569,7 @@ struct characters {
 /* Letters that are no hexadecimal digits. */
 #define NO_HEX ((struct characters){0, 0x07ffff8007ffff80ULL})
 /* What neither letters nor digits are, and no -_.~ */
-#define ODD                                                                                                            \
+#define ODD_ONES                                                                                                            \
     ((struct characters){~(0x3ffULL << '0' | BIT_OF('-') | BIT_OF('.')),                                               \
                          ~(0x07fffffe07fffffeULL | BIT_OF('_') | BIT_OF('~'))})
 
@@ -603,7 +613,7 @@ static __always_inline void end_segment(volatile struct http *http, struct strea
 static __always_inline int read_path(struct pass *pass, struct http *http_, struct stream *stream)
 {
     volatile struct http *http = http_;
-    volatile u64 *found = &pass->words[4];
+    volatile u64 *found = &pass->words[5];
     *found = 0;
     for (int n = 0; n < PATH_BYTES; n++) {
         u64 place = NEXT(pass);
@@ -627,7 +637,7 @@ static __always_inline int read_path(struct pass *pass, struct http *http_, stru
         http->letters++;
         http->digits += is_one_of(DIGITS, c);
         http->no_hex |= is_one_of(NO_HEX, c);
-        http->odd |= is_one_of(ODD, c) | c >> 7;
+        http->odd |= is_one_of(ODD_ONES, c) | c >> 7;
         append(http, stream, c);
     }
     if (!*found)
@@ -653,19 +663,19 @@ static __always_inline u64 route_of(struct http *http, struct stream *stream)
 
 static __always_inline u32 method_of(u64 word, u32 letters)
 {
-    if (letters == 3 && (word & FIRST_BYTES(3)) == TEXT("GET")) return GET;
-    if (letters == 3 && (word & FIRST_BYTES(3)) == TEXT("PUT")) return PUT;
-    if (letters == 4 && (word & FIRST_BYTES(4)) == TEXT("POST")) return POST;
-    if (letters == 4 && (word & FIRST_BYTES(4)) == TEXT("HEAD")) return HEAD;
-    if (letters == 5 && (word & FIRST_BYTES(5)) == TEXT("PATCH")) return PATCH;
-    if (letters == 5 && (word & FIRST_BYTES(5)) == TEXT("TRACE")) return TRACE;
-    if (letters == 6 && (word & FIRST_BYTES(6)) == TEXT("DELETE")) return DELETE;
-    if (letters == 7 && (word & FIRST_BYTES(7)) == TEXT("OPTIONS")) return OPTIONS;
-    if (letters == 7 && (word & FIRST_BYTES(7)) == TEXT("CONNECT")) return CONNECT;
-    return OTHER_METHOD;
+    if (letters == 3 && (word & FIRST_BYTES(3)) == TEXT("GET")) return METHOD_GET;
+    if (letters == 3 && (word & FIRST_BYTES(3)) == TEXT("PUT")) return METHOD_PUT;
+    if (letters == 4 && (word & FIRST_BYTES(4)) == TEXT("POST")) return METHOD_POST;
+    if (letters == 4 && (word & FIRST_BYTES(4)) == TEXT("HEAD")) return METHOD_HEAD;
+    if (letters == 5 && (word & FIRST_BYTES(5)) == TEXT("PATCH")) return METHOD_PATCH;
+    if (letters == 5 && (word & FIRST_BYTES(5)) == TEXT("TRACE")) return METHOD_TRACE;
+    if (letters == 6 && (word & FIRST_BYTES(6)) == TEXT("DELETE")) return METHOD_DELETE;
+    if (letters == 7 && (word & FIRST_BYTES(7)) == TEXT("OPTIONS")) return METHOD_OPTIONS;
+    if (letters == 7 && (word & FIRST_BYTES(7)) == TEXT("CONNECT")) return METHOD_CONNECT;
+    return METHOD_OTHER;
 }
 
-enum { NO_METHOD, PART_OF_A_METHOD, METHOD };
+enum { NO_METHOD, PART_OF_A_METHOD, A_METHOD };
 
 static __always_inline int is_letter_of_method(u8 c)
 {
@@ -691,13 +701,13 @@ static __always_inline int read_method(struct pass *pass, struct http *http, u32
         return NO_METHOD;
     http->method = method_of(word, letters);
     NEXT(pass) = begin + letters + 1;
-    return METHOD;
+    return A_METHOD;
 }
 
 /* The head of a request is whole: it waits for its answer. */
 static __always_inline void push_request(struct pass *pass, struct conn *conn, struct http *http, u64 route)
 {
-    u32 place = http->to & (QUEUE - 1);
+    u32 place = http->to & (HTTP_QUEUE - 1);
     if (!in_flight(http))
         http->program = pass->program;
     http->asked[place] = pass->now;
@@ -709,7 +719,7 @@ static __always_inline void push_request(struct pass *pass, struct conn *conn, s
 static __always_inline void begin_body(struct stream *stream, struct side_of_http *side)
 {
     stream->skip = side->chunked ? 0 : side->length;
-    side->mode = side->chunked ? CHUNK : stream->skip ? BODY : START;
+    side->mode = side->chunked ? AT_CHUNK : stream->skip ? IN_BODY : AT_START;
     side->length = 0;
 }
 
@@ -721,18 +731,18 @@ static __always_inline int begins_request(struct pass *pass)
         return 0;
     for (u32 letters = 3; letters < 8; letters++)
         if ((words[0] >> 8 * letters & 0xff) == ' ')
-            return method_of(words[0], letters) != OTHER_METHOD;
-    return method_of(words[0], 7) == OPTIONS && (words[1] & 0xff) == ' ';
+            return method_of(words[0], letters) != METHOD_OTHER;
+    return method_of(words[0], 7) == METHOD_OPTIONS && (words[1] & 0xff) == ' ';
 }
 
 static __always_inline int is_in_body(u32 mode)
 {
-    return mode >= BODY && mode <= TRAILER_REST;
+    return mode >= IN_BODY && mode <= IN_TRAILER;
 }
 
 static __always_inline int is_in_chunks(u32 mode)
 {
-    return mode >= CHUNK && mode <= CHUNK_DATA;
+    return mode >= AT_CHUNK && mode <= IN_CHUNK;
 }
 
 /* For what one run cannot look at. */
@@ -757,21 +767,21 @@ int http_requests(struct exited *at)
     struct side_of_http *side = &http->sides[pass->direction & 1];
     if (!pass->runs && is_in_body(side->mode)) {
         if (in_flight(http)) {
-            http->asked[(http->to - 1) & (QUEUE - 1)] = pass->now;
+            http->asked[(http->to - 1) & (HTTP_QUEUE - 1)] = pass->now;
         } else if (begins_request(pass)) { /* the body was not sent, or not seen */
             begin_anew(stream);
-            side->mode = START;
+            side->mode = AT_START;
         }
     }
     for (int turn = 0; turn < 1; turn++) {
-        if (side->mode == DONE || (side->mode == BODY && skip_body(pass, stream)))
-            side->mode = START;
+        if (side->mode == AT_END || (side->mode == IN_BODY && skip_body(pass, stream)))
+            side->mode = AT_START;
         if (!pass->left && !next_piece(pass))
             return 0;
         u32 mode = side->mode, length;
-        if (!pass->left || mode == BODY)
+        if (!pass->left || mode == IN_BODY)
             continue;
-        if (http->protocol == UWSGI && (mode == START || mode == PAIR || mode == PATH))
+        if (http->protocol == UWSGI && (mode == AT_START || mode == AT_PAIR || mode == IN_PATH))
             return go_on(at, pass, conn, http, CALL_HTTP_PACKETS);
         if (is_in_chunks(mode))
             return go_on(at, pass, conn, http, CALL_HTTP_CHUNKS);
@@ -780,7 +790,7 @@ int http_requests(struct exited *at)
             lost_its_way(conn, http);
             return 0;
         }
-        if (mode == START) {
+        if (mode == AT_START) {
             u32 blanks = (byte_of(pass, 0) == '\r') + (byte_of(pass, 0) == '\n');
             if (blanks) { /* between two requests */
                 NEXT(pass) = 1;
@@ -798,20 +808,20 @@ int http_requests(struct exited *at)
             }
             begin_message(side);
             begin_path(http);
-            side->mode = PATH;
+            side->mode = IN_PATH;
         }
-        if (side->mode == PATH) {
-            if (http->method != CONNECT && !read_path(pass, http, stream)) {
+        if (side->mode == IN_PATH) {
+            if (http->method != METHOD_CONNECT && !read_path(pass, http, stream)) {
                 used(pass, stream);
                 continue;
             }
             http->hash = route_of(http, stream);
-            side->mode = REST;
+            side->mode = IN_LINE;
         }
         if (!read_head(pass, stream, side, length))
             continue;
-        if (side->mode >= TRAILER) {
-            side->mode = START;
+        if (side->mode >= AT_TRAILER) {
+            side->mode = AT_START;
         } else {
             push_request(pass, conn, http, http->hash);
             begin_body(stream, side);
@@ -838,43 +848,42 @@ static __always_inline int begins_answer(struct pass *pass)
 static __always_inline void answered(struct pass *pass, struct conn *conn, struct http *http, struct stream *stream,
                                      struct side_of_http *side)
 {
-    u32 status = http->status, place = http->from & (QUEUE - 1);
-    side->mode = START;
+    u32 status = http->status, place = http->from & (HTTP_QUEUE - 1);
+    side->mode = AT_START;
     if (status >= 100 && status < 200 && status != 101) {
         http->first = 0;
         return;
     }
     u64 asked = http->asked[place], what = http->routes[place], first = http->first;
-    int known = in_flight(http) <= QUEUE;
+    int known = in_flight(http) <= HTTP_QUEUE;
     struct asked key = {http->program, what & 0xff, 0, status, what >> 8};
     http->from++;
     http->first = 0;
     http->whole = known ? asked : 0;
     http->whole_method = key.method;
     count_flight(conn, http->program, 0, 1);
-    count_traffic(conn, http->program);
     if (!known)
         lose(LOST_QUEUE);
     else if (conn->side == SERVER)
         count_server(&key, first > asked ? first - asked : 0);
     else
         count_client(&key, first > asked ? first - asked : 0);
-    if (status == 101 || (known && key.method == CONNECT && status >= 200 && status < 300)) {
+    if (status == 101 || (known && key.method == METHOD_CONNECT && status >= 200 && status < 300)) {
         give_up(conn, http);
         count_upgrade(conn, http->program);
         return;
     }
-    if ((known && key.method == HEAD) || status == 204 || status == 304)
-        side->mode = DONE;
+    if ((known && key.method == METHOD_HEAD) || status == 204 || status == 304)
+        side->mode = AT_END;
     else if (side->chunked)
-        side->mode = CHUNK;
+        side->mode = AT_CHUNK;
     else if (!side->says_length)
         side->mode = UNTIL_CLOSE;
     else if (side->length)
-        side->mode = BODY;
+        side->mode = IN_BODY;
     else
-        side->mode = DONE;
-    stream->skip = side->mode == BODY ? side->length : 0;
+        side->mode = AT_END;
+    stream->skip = side->mode == IN_BODY ? side->length : 0;
     side->length = 0;
 }
 
@@ -898,23 +907,27 @@ int http_answers(struct exited *at)
     struct http *http = (struct http *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_http *side = &http->sides[pass->direction & 1];
-    if (!pass->runs && (side->mode == BODY || side->mode == UNTIL_CLOSE) && in_flight(http) && begins_answer(pass)) {
+    if (!pass->runs && (side->mode == IN_BODY || side->mode == UNTIL_CLOSE) && in_flight(http) && begins_answer(pass)) {
         begin_anew(stream); /* the body was not seen: sendfile */
-        side->mode = START;
+        side->mode = AT_START;
         http->whole = 0;
     }
     for (int turn = 0; turn < 1; turn++) {
-        if (side->mode == DONE || (side->mode == BODY && skip_body(pass, stream))) {
+        if (side->mode == AT_END || (side->mode == IN_BODY && skip_body(pass, stream))) {
             count_whole_answer(pass, conn, http);
-            side->mode = START;
+            side->mode = AT_START;
         }
         if (!pass->left && !next_piece(pass))
             return 0;
         u32 mode = side->mode, length;
-        if (!pass->left || mode == BODY)
+        if (!pass->left || mode == IN_BODY)
             continue;
-        if (mode == UNTIL_CLOSE || (mode == START && !in_flight(http)))
-            return 0; /* or nobody has asked */
+        if (mode == UNTIL_CLOSE) {
+            count_traffic(conn, http->program); /* its end may not be seen */
+            return 0;
+        }
+        if (mode == AT_START && !in_flight(http))
+            return 0; /* nobody has asked */
         if (is_in_chunks(mode))
             return go_on(at, pass, conn, http, CALL_HTTP_CHUNKS);
         if (!http->first)
@@ -924,7 +937,7 @@ int http_answers(struct exited *at)
             lost_its_way(conn, http);
             return 0;
         }
-        if (mode == START) {
+        if (mode == AT_START) {
             if (length < SHORTEST_STATUS) {
                 keep_from(pass, stream, 0, length);
                 continue;
@@ -934,19 +947,19 @@ int http_answers(struct exited *at)
                 return 0;
             }
             begin_message(side);
-            side->mode = REST;
+            side->mode = IN_LINE;
         }
         if (!read_head(pass, stream, side, length))
             continue;
-        if (side->mode >= TRAILER) {
-            side->mode = DONE;
+        if (side->mode >= AT_TRAILER) {
+            side->mode = AT_END;
         } else {
             answered(pass, conn, http, stream, side);
             if (conn->unreadable)
                 return 0;
         }
     }
-    if (!pass->left && !pass->rest && side->mode != DONE)
+    if (!pass->left && !pass->rest && side->mode != AT_END)
         return 0;
     return go_on(at, pass, conn, http, CALL_HTTP_ANSWERS);
 }
@@ -972,17 +985,17 @@ static __always_inline int read_chunk_line(struct pass *pass, struct stream *str
         ++*used;
         if (c == '\n') {
             stream->skip = side->length + 2;
-            side->mode = side->length ? CHUNK_DATA : TRAILER;
+            side->mode = side->length ? IN_CHUNK : AT_TRAILER;
             break;
         }
-        if (side->mode == CHUNK_REST)
+        if (side->mode == IN_CHUNK_LINE)
             continue;
         if (c >= '0' && c <= '9')
             side->length = side->length << 4 | (c - '0');
         else if (small >= 'a' && small <= 'f')
             side->length = side->length << 4 | (small - 'a' + 10);
         else if (c == '\r' || c == ';' || c == ' ')
-            side->mode = CHUNK_REST;
+            side->mode = IN_CHUNK_LINE;
         else
             return 0;
     }
@@ -1001,28 +1014,28 @@ int http_chunks(struct exited *at)
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_http *side = &http->sides[pass->direction & 1];
     for (int turn = 0; turn < 6; turn++) {
-        if (side->mode == CHUNK_DATA && skip_body(pass, stream)) {
-            side->mode = CHUNK;
+        if (side->mode == IN_CHUNK && skip_body(pass, stream)) {
+            side->mode = AT_CHUNK;
             side->length = 0;
         }
         if (!pass->left && !next_piece(pass))
             return 0;
-        if (!pass->left || side->mode == CHUNK_DATA)
+        if (!pass->left || side->mode == IN_CHUNK)
             continue;
         if (!read_chunk_line(pass, stream, side)) {
             lost_its_way(conn, http);
             return 0;
         }
-        if (side->mode != TRAILER)
+        if (side->mode != AT_TRAILER)
             continue;
         u16 end = 0;
         stream->skip = 0;
         if (pass->left >= 2 && !bpf_probe_read_user(&end, 2, (void *)pass->at) && end == TEXT("\r\n")) {
             pass->at += 2;
             pass->left -= 2;
-            side->mode = DONE;
+            side->mode = AT_END;
         }
-        if (side->mode == DONE || pass->left || pass->rest)
+        if (side->mode == AT_END || pass->left || pass->rest)
             return go_on(at, pass, conn, http, place_of(conn, pass));
         return 0;
     }
@@ -1033,9 +1046,155 @@ int http_chunks(struct exited *at)
 
 /* ------------------------------------------------------------------ uWSGI's protocol */
 
+#define METHOD_AT(pass) (*(volatile u64 *)&(pass)->words[1]) /* where REQUEST_METHOD begins; NOWHERE: not seen */
+#define LENGTH_AT(pass) (*(volatile u64 *)&(pass)->words[2]) /* the same of CONTENT_LENGTH */
+#define OUTCOME(pass) (*(volatile u64 *)&(pass)->words[3])
+enum { MORE_PAIRS, A_PATH, ALL_PAIRS, NO_PAIRS };
+
+/* Pairs from NEXT on: u16 length, name, u16 length, value. */
+static __always_inline void read_pairs(struct pass *pass, struct http *http_)
+{
+    volatile struct http *http = http_;
+    METHOD_AT(pass) = LENGTH_AT(pass) = NOWHERE;
+    OUTCOME(pass) = MORE_PAIRS;
+    for (int n = 0; n < PAIRS; n++) {
+        u64 place = NEXT(pass), length = LENGTH(pass), left = http->pair;
+        if (!left) {
+            OUTCOME(pass) = ALL_PAIRS;
+            break;
+        }
+        u64 name = word_of(pass, place) & 0xffff, first = word_of(pass, place + 2), second = word_of(pass, place + 10);
+        if (place + 2 > length || (name <= LONGEST_NAME && place + 4 + name > length))
+            break;
+        u64 value = word_of(pass, place + 2 + name) & 0xffff, total = 4 + name + value;
+        if (name > LONGEST_NAME || total > left) {
+            OUTCOME(pass) = NO_PAIRS;
+            break;
+        }
+        u64 request = is_zero(first ^ TEXT("REQUEST_")), of_14 = is_zero(name ^ 14), is_short = (value - LONGEST_VALUE) >> 63;
+        u64 method = request & of_14 & is_short & is_zero((second ^ TEXT("METHOD")) & FIRST_BYTES(6));
+        u64 says = of_14 & is_short & is_zero((first ^ TEXT("CONTENT_")) | ((second ^ TEXT("LENGTH")) & FIRST_BYTES(6)));
+        if ((method | says) && place + total > length)
+            break;
+        u64 uri = request & is_zero(name ^ 11) & is_zero((second ^ TEXT("URI")) & FIRST_BYTES(3));
+        u64 path = is_zero(first ^ TEXT("PATH_INF")) & is_zero(name ^ 9) & (http->has_uri ^ 1);
+        http->pair = left - total;
+        if ((uri | path) && value) {
+            http->value = value;
+            http->has_uri |= uri;
+            NEXT(pass) = place + 4 + name;
+            OUTCOME(pass) = A_PATH;
+            break;
+        }
+        method = mask_of(method);
+        METHOD_AT(pass) = (METHOD_AT(pass) & ~method) | (place & method);
+        says = mask_of(says);
+        LENGTH_AT(pass) = (LENGTH_AT(pass) & ~says) | (place & says);
+        NEXT(pass) = place + total;
+    }
+}
+
+static __always_inline void read_values(struct pass *pass, struct http *http, struct side_of_http *side)
+{
+    u64 place = METHOD_AT(pass);
+    if (place != NOWHERE)
+        http->method = method_of(word_of(pass, place + 18), word_of(pass, place + 16) & 0xffff);
+    place = LENGTH_AT(pass);
+    if (place == NOWHERE)
+        return;
+    volatile u64 *number = &side->length;
+    u64 digits = word_of(pass, place + 16) & 0xffff;
+    *number = 0;
+    for (u32 n = 0; n < LONGEST_VALUE; n++) {
+        u8 c = byte_of(pass, place + 18 + n);
+        if (n >= digits || c < '0' || c > '9')
+            break;
+        *number = *number * 10 + c - '0';
+    }
+}
+
+/* A path that is a value, as far as it has come. */
+static __always_inline void read_value_path(struct pass *pass, struct http *http, struct stream *stream,
+                                            struct side_of_http *side)
+{
+    if (LENGTH(pass) > http->value)
+        LENGTH(pass) = http->value;
+    int ends = read_path(pass, http, stream);
+    http->value -= NEXT(pass);
+    used(pass, stream);
+    if (!ends && http->value)
+        return;
+    if (!ends)
+        end_segment(http, stream);
+    http->hash = route_of(http, stream);
+    stream->skip = http->value;
+    side->mode = AT_PAIR;
+}
+
 int http_packets(struct exited *at)
 {
-    return 0;
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? http_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct http *http = (struct http *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_http *side = &http->sides[pass->direction & 1];
+    if (stream->skip)
+        skip_body(pass, stream); /* the rest of a value */
+    if (!pass->left && !next_piece(pass))
+        return 0;
+    u32 length = pass->left ? block(pass, stream) : 0;
+    if (!length)
+        return go_on(at, pass, conn, http, CALL_HTTP_PACKETS);
+    if (side->mode == IN_PATH) {
+        read_value_path(pass, http, stream, side);
+        return go_on(at, pass, conn, http, CALL_HTTP_PACKETS);
+    }
+    if (side->mode == AT_START) {
+        if (length < 4) {
+            keep_from(pass, stream, 0, length);
+            return pass->rest ? go_on(at, pass, conn, http, CALL_HTTP_PACKETS) : 0;
+        }
+        http->pair = word_of(pass, 0) >> 8;
+        if (byte_of(pass, 0) || byte_of(pass, 3) || !http->pair) {
+            lost_its_way(conn, http);
+            return 0;
+        }
+        begin_message(side);
+        http->hash = http->method = http->has_uri = 0;
+        side->mode = AT_PAIR;
+        NEXT(pass) = 4;
+    }
+    read_pairs(pass, http);
+    read_values(pass, http, side);
+    u64 outcome = OUTCOME(pass), next = NEXT(pass);
+    length = LENGTH(pass);
+    if (outcome == A_PATH) {
+        used(pass, stream);
+        begin_path(http);
+        side->mode = IN_PATH;
+    } else if (outcome == ALL_PAIRS) {
+        used(pass, stream);
+        push_request(pass, conn, http, http->hash);
+        begin_body(stream, side);
+        return go_on(at, pass, conn, http, CALL_HTTP_REQUESTS);
+    } else if (outcome == NO_PAIRS) {
+        lost_its_way(conn, http);
+        return 0;
+    } else if (next >= length) { /* a value goes on behind the block */
+        NEXT(pass) = length;
+        used(pass, stream);
+        stream->skip = next - length;
+    } else if (next && pass->left > length - (stream->have & 63)) {
+        used(pass, stream); /* the next block begins with this pair */
+    } else if (length - next < HEAD_BYTES) {
+        keep_from(pass, stream, next, length);
+    } else {
+        lost_its_way(conn, http);
+        return 0;
+    }
+    return pass->left || pass->rest ? go_on(at, pass, conn, http, CALL_HTTP_PACKETS) : 0;
 }
 
 /* ------------------------------------------------------------------ recognising */
@@ -1047,7 +1206,7 @@ struct guess { /* of a direction: the first bytes, when they came a few at a tim
     u8 have;
     u8 bytes[GUESS_BYTES];
 };
-enum { NOTHING, PERHAPS, REQUEST, ANSWER, PACKET, TLS_HELLO, HTTP2 };
+enum { NOTHING, PERHAPS, A_REQUEST, AN_ANSWER, A_PACKET, TLS_HELLO, HTTP2 };
 
 /* What begins with these bytes. */
 static __always_inline u32 kind_of(struct pass *pass, u32 have)
@@ -1068,12 +1227,12 @@ static __always_inline u32 kind_of(struct pass *pass, u32 have)
         return !(first >> 24 & 0xff) && size >= 24 && name >= 3 && name <= HEAD_BYTES &&
                        is_letter_of_method(pass->head[6]) && is_letter_of_method(pass->head[7]) &&
                        is_letter_of_method(pass->head[8])
-                   ? PACKET
+                   ? A_PACKET
                    : NOTHING;
     }
     if (c == 'H' && (have < 7 ? first == (TEXT("HTTP/1.") & FIRST_BYTES(have))
                               : (first & FIRST_BYTES(7)) == TEXT("HTTP/1.")))
-        return have < 7 ? PERHAPS : ANSWER;
+        return have < 7 ? PERHAPS : AN_ANSWER;
     if (first == TEXT("PRI * HT"))
         return HTTP2;
     volatile u64 *letters = &pass->words[0], *blank = &pass->words[1];
@@ -1100,15 +1259,15 @@ static __always_inline u32 kind_of(struct pass *pass, u32 have)
     u32 method = method_of(first, many);
     c = head_at(pass, many + 1);
     if (c == '/')
-        return REQUEST;
-    if (method == CONNECT)
-        return c > ' ' ? REQUEST : NOTHING;
+        return A_REQUEST;
+    if (method == METHOD_CONNECT)
+        return c > ' ' ? A_REQUEST : NOTHING;
     if (c == '*')
-        return many + 2 >= have ? PERHAPS : head_at(pass, many + 2) == ' ' ? REQUEST : NOTHING;
+        return many + 2 >= have ? PERHAPS : head_at(pass, many + 2) == ' ' ? A_REQUEST : NOTHING;
     if (c != 'h')
         return NOTHING;
     return many + 3 >= have                                                        ? PERHAPS
-           : head_at(pass, many + 2) == 't' && head_at(pass, many + 3) == 't' ? REQUEST
+           : head_at(pass, many + 2) == 't' && head_at(pass, many + 3) == 't' ? A_REQUEST
                                                                                    : NOTHING;
 }
 
@@ -1139,11 +1298,11 @@ static __always_inline int recognised_http(struct exited *at, struct pass *pass,
         count_unread(conn, pass->program, kind == TLS_HELLO ? UNREADABLE_TLS : UNREADABLE_HTTP2);
         return 1;
     }
-    recognised(conn, CALL_HTTP_REQUESTS, kind == ANSWER ? (asking == CLIENT ? SERVER : CLIENT) : asking);
+    recognised(conn, CALL_HTTP_REQUESTS, kind == AN_ANSWER ? (asking == CLIENT ? SERVER : CLIENT) : asking);
     struct http *http = (struct http *)conn->state;
-    http->protocol = kind == PACKET ? UWSGI : PLAIN_HTTP;
+    http->protocol = kind == A_PACKET ? UWSGI : PLAIN_HTTP;
     http->program = pass->program;
-    if (kind != ANSWER && have) {
+    if (kind != AN_ANSWER && have) {
         struct stream *stream = &conn->streams[pass->direction & 1];
         __builtin_memcpy(stream->head, pass->head, GUESS_BYTES);
         stream->have = have;
