@@ -337,8 +337,13 @@ int sql_scan(struct exited *at)
     struct sql *sql = (struct sql *)conn->state;
     u32 length = pass->length < SCAN_BYTES ? pass->length : SCAN_BYTES;
     asm volatile("%0 &= 255" : "+r"(length));
-    if (length > SCAN_BYTES || bpf_probe_read_user(pass->scan, length, (void *)pass->text))
+    if (!pass->text) {
+        u32 offset = pass->cursor;
+        asm volatile("%0 &= 63" : "+r"(offset));
+        __builtin_memcpy(pass->scan, pass->head + offset, HEAD_BYTES);
+    } else if (length > SCAN_BYTES || bpf_probe_read_user(pass->scan, length, (void *)pass->text)) {
         length = 0;
+    }
     volatile u64 *word = &pass->words[SO_FAR], *letters = &pass->words[LETTERS], *mode = &pass->words[MODE];
     volatile u64 *depth = &pass->words[DEPTH], *with = &pass->words[IN_WITH];
     volatile u64 *last = &pass->words[LAST], *found = &pass->words[FOUND];
@@ -421,13 +426,21 @@ int sql_scan(struct exited *at)
 /* Asks for a scan of the text at `offset` in the message; true when there is something to scan here. */
 static __always_inline int wants_scan(struct pass *pass, u64 offset, u64 total, u64 end, u64 to, u64 name)
 {
-    pass->text = pass->began + offset;
-    if (total <= offset || end <= pass->text)
+    u64 most = total - offset;
+    if (total <= offset)
         return 0;
-    pass->length = total - offset < end - pass->text ? total - offset : end - pass->text;
+    pass->text = pass->began + offset;
+    if (!pass->began) { /* the head is all that there is in one place */
+        pass->text = 0;
+        end = HEAD_BYTES - offset;
+    }
+    if (end <= pass->text || offset >= HEAD_BYTES)
+        return 0;
+    pass->length = most < end - pass->text ? most : end - pass->text;
     __builtin_memset(pass->words, 0, sizeof(pass->words));
     pass->words[TO] = to;
     pass->words[NAME] = name;
+    pass->cursor = offset;
     return 1;
 }
 

@@ -89,7 +89,7 @@ TRACER = Tracer(
         ),
         Histogram(
             "scalpels_sql_transaction_seconds",
-            "Time from a transaction's first statement to its end, in which it may hold locks. Only those that are opened.",
+            "Time from a transaction's first statement to its end; it may hold locks. Only those that are opened.",
             ("program", "system", "side", "outcome"),
             "seconds",
             series=200,

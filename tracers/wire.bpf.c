@@ -46,7 +46,7 @@ struct pass {
     u32 direction;
     u32 back;         /* place of the program to go on with after a scan */
     u64 text, length; /* what is to be scanned */
-    u64 began;        /* address of the present message, as if all of it had come in this piece */
+    u64 began;        /* address of the present message; 0 when not all of it has come in this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
     u64 words[12];    /* of a scan */
@@ -196,7 +196,7 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
         pass->left = 0;
         return 0;
     }
-    pass->began = pass->at - have;
+    pass->began = have ? 0 : pass->at;
     return have + more;
 }
 
