@@ -25,8 +25,11 @@ class AiohttpSession(HttpSession):
         LOOP.run_until_complete(self._open(tally))
 
     async def _open(self, tally: HttpTally) -> None:
+        settings = {"limit": 1, "force_close": bool(self.options.get("close"))}
         connector = (
-            aiohttp.UnixConnector(self.target.socket, limit=1) if self.target.socket else aiohttp.TCPConnector(limit=1)
+            aiohttp.UnixConnector(self.target.socket, **settings)
+            if self.target.socket
+            else aiohttp.TCPConnector(**settings)
         )
         self._session = aiohttp.ClientSession(connector=connector)
         await self.all_of([WARM], tally)
@@ -44,6 +47,7 @@ class AiohttpSession(HttpSession):
                 call.method,
                 self.url(call.target),
                 data=_pieces(call.body) if call.chunked else call.body or None,
+                headers={"Connection": "close"} if self.closes(call) else None,
                 allow_redirects=False,
                 expect100=call.expect,
             ) as response:

@@ -67,6 +67,8 @@ class CurlSession(HttpSession):
             (folder / str(index)).write_bytes(call.body)
             lines.append(f'data-binary = "@{folder / str(index)}"')
             lines.append(f'header = "Expect:{" 100-continue" if call.expect else ""}"')
+        if self.closes(call):
+            lines.append('header = "Connection: close"')
         if call.chunked:
             lines.append('header = "Transfer-Encoding: chunked"')
         return "\n".join([*lines, ""])

@@ -1,7 +1,6 @@
-"""An HTTP load on bare sockets. Options: depth (1), close (false), split (0).
+"""An HTTP load on bare sockets. Options of its own: depth (1), split (0).
 
     depth   so many requests go out in one send before their answers are read
-    close   every request asks for the end of the connection, as a server wants that keeps none and does not say so
     split   each request goes out in pieces of so many bytes
 
 Its times are from the end of the request's last send to the end of the answer's first read; with `depth`, of the first
@@ -76,7 +75,7 @@ class RawSession(HttpSession):
             lines.append(f"Content-Length: {len(call.body)}")
         if call.expect:
             lines.append("Expect: 100-continue")
-        if self.options.get("close") or "close=1" in call.target:
+        if self.closes(call):
             lines.append("Connection: close")
         return "\r\n".join([*lines, "", ""]).encode()
 
@@ -115,7 +114,7 @@ class RawSession(HttpSession):
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip().lower()
         said = headers.get(b"connection", b"")
-        more = said != b"close" and (version == b"HTTP/1.1" or said == b"keep-alive") and not self.options.get("close")
+        more = said != b"close" and (version == b"HTTP/1.1" or said == b"keep-alive") and not self.closes(call)
         if call.method == "HEAD" or int(status) in (204, 304):
             return int(status), 0, more
         if headers.get(b"transfer-encoding") == b"chunked":

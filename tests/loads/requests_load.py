@@ -22,12 +22,16 @@ class RequestsSession(HttpSession):
             call.method,
             f"http://{self.target.host}:{self.target.port}{call.target}",
             data=iter([call.body]) if call.chunked else call.body or None,
+            headers={"Connection": "close"} if self.closes(call) else None,
             allow_redirects=False,
             stream=True,
             timeout=30,
         )
         self.took = perf_counter_ns() - begin
-        return response.status_code, len(response.content)
+        size = len(response.content)
+        if self.closes(call):  # its pool believes the answer, which may not say so
+            self._session.close()
+        return response.status_code, size
 
     def close(self) -> None:
         self._session.close()

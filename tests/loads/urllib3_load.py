@@ -12,10 +12,11 @@ from loads.http_jobs import HttpJobs, HttpSession, HttpTally
 
 class Urllib3Session(HttpSession):
     def warm_up(self, tally: HttpTally) -> None:
-        self._pool = urllib3.HTTPConnectionPool(
-            self.target.host, self.target.port, maxsize=1, timeout=30, retries=False
-        )
+        self._pool = self._new_pool()
         super().warm_up(tally)
+
+    def _new_pool(self) -> urllib3.HTTPConnectionPool:
+        return urllib3.HTTPConnectionPool(self.target.host, self.target.port, maxsize=1, timeout=30, retries=False)
 
     def request(self, call: Call) -> tuple[int, int]:
         begin = perf_counter_ns()
@@ -23,6 +24,7 @@ class Urllib3Session(HttpSession):
             call.method,
             call.target,
             body=iter([call.body]) if call.chunked else call.body or None,
+            headers={"Connection": "close"} if self.closes(call) else None,
             redirect=False,
             preload_content=False,
             chunked=call.chunked,
@@ -30,6 +32,9 @@ class Urllib3Session(HttpSession):
         self.took = perf_counter_ns() - begin
         size = len(response.read())
         response.release_conn()
+        if self.closes(call):  # the pool believes the answer, which may not say so
+            self._pool.close()
+            self._pool = self._new_pool()
         return response.status, size
 
     def close(self) -> None:
