@@ -66,11 +66,11 @@ struct client_times {
 };
 struct server_whole {
     u64 sum;
-    u64 counts[HTTP_SERVER_WHOLE_SLOTS];
+    u64 counts[HTTP_WHOLE_SRV_SLOTS];
 };
 struct client_whole {
     u64 sum;
-    u64 counts[HTTP_CLIENT_WHOLE_SLOTS];
+    u64 counts[HTTP_WHOLE_CLI_SLOTS];
 };
 struct traffic_of_end {
     u64 requests, answers; /* bytes */
@@ -83,10 +83,10 @@ struct folded { /* a path whose ids are stars */
     u8 text[HEAD_BYTES];
 };
 
-BPF_TABLE("percpu_hash", struct asked, struct server_times, http_server, HTTP_SERVER_ENTRIES);
-BPF_TABLE("percpu_hash", struct asked, struct client_times, http_client, HTTP_CLIENT_ENTRIES);
-BPF_TABLE("percpu_hash", struct whole_asked, struct server_whole, http_server_whole, HTTP_SERVER_WHOLE_ENTRIES);
-BPF_TABLE("percpu_hash", struct whole_asked, struct client_whole, http_client_whole, HTTP_CLIENT_WHOLE_ENTRIES);
+BPF_TABLE("hash", struct asked, struct server_times, http_server, HTTP_SERVER_ENTRIES);
+BPF_TABLE("hash", struct asked, struct client_times, http_client, HTTP_CLIENT_ENTRIES);
+BPF_TABLE("hash", struct whole_asked, struct server_whole, http_whole_srv, HTTP_WHOLE_SRV_ENTRIES);
+BPF_TABLE("hash", struct whole_asked, struct client_whole, http_whole_cli, HTTP_WHOLE_CLI_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, struct traffic_of_end, http_bytes, HTTP_BYTES_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_upgrades, HTTP_UPGRADES_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_unanswered, HTTP_UNANSWERED_ENTRIES);
@@ -121,6 +121,7 @@ struct http {
     u8 length, length_before; /* of the folded path */
     u16 raw;                  /* bytes of the path that have been looked at */
     u8 letters, digits, no_hex, odd; /* of its last segment */
+    u8 swift;                 /* all that comes are names of containers and objects */
 };
 _Static_assert(sizeof(struct http) <= 8 * STATE_WORDS, "http");
 
@@ -139,7 +140,7 @@ static __always_inline void count_upgrade(struct conn *conn, u32 program)
     if (count)
         (*count)++;
     else if (http_upgrades.insert(&key, &one))
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
 
@@ -150,7 +151,7 @@ static __always_inline void count_unread(struct conn *conn, u32 program, u32 rea
     if (count)
         (*count)++;
     else if (http_unread.insert(&key, &one))
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
 
@@ -163,7 +164,7 @@ static __always_inline void count_flight(struct conn *conn, u32 program, u64 beg
         found = http_flight.lookup(&key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
     found->began += began;
@@ -179,7 +180,7 @@ static __always_inline void count_traffic(struct conn *conn, u32 program)
         found = http_bytes.lookup(&key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
     found->requests += conn->moved[conn->side == CLIENT ? SENT : RECEIVED];
@@ -198,14 +199,14 @@ static __always_inline void count_server(struct asked *key, u64 spent)
         found = http_server.lookup(key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
-    found->sum += spent;
+    __sync_fetch_and_add(&found->sum, spent);
     u64 slot = slot_of_ns(spent, HTTP_SERVER_FIRST, HTTP_SERVER_SLOTS);
     asm volatile("" : "+r"(slot));
     if (slot < HTTP_SERVER_SLOTS)
-        found->counts[slot]++;
+        __sync_fetch_and_add(&found->counts[slot], 1);
 }
 
 static __always_inline void count_client(struct asked *key, u64 spent)
@@ -219,56 +220,56 @@ static __always_inline void count_client(struct asked *key, u64 spent)
         found = http_client.lookup(key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
-    found->sum += spent;
+    __sync_fetch_and_add(&found->sum, spent);
     u64 slot = slot_of_ns(spent, HTTP_CLIENT_FIRST, HTTP_CLIENT_SLOTS);
     asm volatile("" : "+r"(slot));
     if (slot < HTTP_CLIENT_SLOTS)
-        found->counts[slot]++;
+        __sync_fetch_and_add(&found->counts[slot], 1);
 }
 
-static __always_inline void count_server_whole(struct whole_asked *key, u64 spent)
+static __always_inline void count_whole_server(struct whole_asked *key, u64 spent)
 {
-    struct server_whole *found = http_server_whole.lookup(key);
+    struct server_whole *found = http_whole_srv.lookup(key);
     if (!found) {
         int zero = 0;
         struct server_whole *nothing = (struct server_whole *)http_blank.lookup(&zero);
         if (nothing)
-            http_server_whole.insert(key, nothing);
-        found = http_server_whole.lookup(key);
+            http_whole_srv.insert(key, nothing);
+        found = http_whole_srv.lookup(key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, HTTP_SERVER_WHOLE_FIRST, HTTP_SERVER_WHOLE_SLOTS);
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, HTTP_WHOLE_SRV_FIRST, HTTP_WHOLE_SRV_SLOTS);
     asm volatile("" : "+r"(slot));
-    if (slot < HTTP_SERVER_WHOLE_SLOTS)
-        found->counts[slot]++;
+    if (slot < HTTP_WHOLE_SRV_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
 }
 
-static __always_inline void count_client_whole(struct whole_asked *key, u64 spent)
+static __always_inline void count_whole_client(struct whole_asked *key, u64 spent)
 {
-    struct client_whole *found = http_client_whole.lookup(key);
+    struct client_whole *found = http_whole_cli.lookup(key);
     if (!found) {
         int zero = 0;
         struct client_whole *nothing = (struct client_whole *)http_blank.lookup(&zero);
         if (nothing)
-            http_client_whole.insert(key, nothing);
-        found = http_client_whole.lookup(key);
+            http_whole_cli.insert(key, nothing);
+        found = http_whole_cli.lookup(key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_HTTP_FULL);
         return;
     }
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, HTTP_CLIENT_WHOLE_FIRST, HTTP_CLIENT_WHOLE_SLOTS);
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, HTTP_WHOLE_CLI_FIRST, HTTP_WHOLE_CLI_SLOTS);
     asm volatile("" : "+r"(slot));
-    if (slot < HTTP_CLIENT_WHOLE_SLOTS)
-        found->counts[slot]++;
+    if (slot < HTTP_WHOLE_CLI_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
 }
 
 /* The answer is whole. */
@@ -281,9 +282,9 @@ static __always_inline void count_whole_answer(struct pass *pass, struct conn *c
     if (!whole)
         return;
     if (conn->side == SERVER)
-        count_server_whole(&key, pass->now - whole);
+        count_whole_server(&key, pass->now - whole);
     else
-        count_client_whole(&key, pass->now - whole);
+        count_whole_client(&key, pass->now - whole);
 }
 
 static __always_inline u32 in_flight(struct http *http)
@@ -311,7 +312,7 @@ static __always_inline void broken_off(struct conn *conn, struct http *http)
         if (count)
             *count += many;
         else if (http_unanswered.insert(&key, &many))
-            lose(LOST_FULL);
+            lose(LOST_HTTP_FULL);
         give_up(conn, http);
     }
     if (conn->moved[RECEIVED] || conn->moved[SENT])
@@ -583,7 +584,7 @@ static __always_inline void begin_path(struct http *http)
 {
     http->hash = http->before = HASH_START;
     http->length = http->length_before = http->raw = 0;
-    http->letters = http->digits = http->no_hex = http->odd = 0;
+    http->letters = http->digits = http->no_hex = http->odd = http->swift = 0;
 }
 
 static __always_inline void append(volatile struct http *http, struct stream *stream, u64 c)
@@ -627,11 +628,15 @@ static __always_inline int read_path(struct pass *pass, struct http *http_, stru
         NEXT(pass) = place + 1;
         http->raw++;
         if (c == '/') {
+            u64 began = http->length_before;
+            asm volatile("%0 &= 63" : "+r"(began));
+            http->swift |= is_zero((*(u64 *)(stream->head + began) ^ TEXT("AUTH_")) & FIRST_BYTES(5));
             end_segment(http, stream);
             append(http, stream, c);
             http->before = http->hash;
             http->length_before = http->length;
-            http->letters = http->digits = http->no_hex = http->odd = 0;
+            http->letters = http->digits = http->no_hex = 0;
+            http->odd = http->swift;
             continue;
         }
         http->letters++;
@@ -978,10 +983,11 @@ static __always_inline int read_chunk_line(struct pass *pass, struct stream *str
         return 0;
     volatile u64 *used = &pass->words[1];
     *used = 0;
+    asm volatile("" : "+r"(length)); /* or the compiler takes the loop's own bound for needless, the verifier does not */
     for (u32 n = 0; n < CHUNK_LINE; n++) {
         if (n >= length)
             break;
-        u8 c = pass->head[n], small = c | 0x20;
+        u8 c = head_at(pass, n), small = c | 0x20;
         ++*used;
         if (c == '\n') {
             stream->skip = side->length + 2;
@@ -1240,7 +1246,7 @@ static __always_inline u32 kind_of(struct pass *pass, u32 have)
     for (u32 n = 0; n < SURE - 1; n++) {
         if (n >= have)
             break;
-        c = pass->head[n];
+        c = head_at(pass, n);
         if (c == ' ') {
             *blank = 1;
             break;

@@ -1,4 +1,4 @@
-"""A tracer is one stem: it imports the words of declarations and what reads a program's facts, and no other tracer."""
+"""A tracer is one stem: it imports the words of declarations, and what names programs and routes, and no other tracer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from running import ROOT
 
 STEMS = sorted((ROOT / "tracers").glob("*.py"))
-OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.")
+OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.", "scalpels_exporter.routes.")
 
 
 def imported(path: Path) -> set[str]:
