@@ -118,6 +118,7 @@ struct http {
     u8 has_uri;        /* uWSGI: the path is that of REQUEST_URI, which goes before PATH_INFO */
     u8 from, to;       /* of the queue */
     u8 method, whole_method;
+    u8 alone;          /* no other request was in flight when the present answer's head came */
     u8 length, length_before; /* of the folded path */
     u16 raw;                  /* bytes of the path that have been looked at */
     u8 letters, digits, no_hex, odd; /* of its last segment */
@@ -357,7 +358,7 @@ static __always_inline struct conn *http_of(struct pass *pass)
 #define LENGTH(pass) (*(volatile u64 *)&(pass)->words[0]) /* of the block */
 #define FRESH(pass) (*(volatile u64 *)&(pass)->words[1])  /* a line begins there */
 #define BEGAN(pass) (*(volatile u64 *)&(pass)->words[2])  /* where the present line began; NOWHERE: in another block */
-#define NUMBER(pass) (*(volatile u64 *)&(pass)->words[3]) /* where Content-Length's line begins; 0: not seen */
+#define NUMBER(pass) (*(volatile u64 *)&(pass)->words[3]) /* where Content-Length's line begins; NOWHERE: not seen */
 #define CODING(pass) (*(volatile u64 *)&(pass)->words[6]) /* the same of Transfer-Encoding */
 #define WHOLE(pass) (*(volatile u64 *)&(pass)->words[4])  /* the head, or what else was looked for, is at its end */
 
@@ -389,7 +390,7 @@ static __always_inline u32 block(struct pass *pass, struct stream *stream)
     }
     NEXT(pass) = 0;
     WHOLE(pass) = 0;
-    NUMBER(pass) = CODING(pass) = 0;
+    NUMBER(pass) = CODING(pass) = NOWHERE;
     u64 length = have + more;
     asm volatile("%0 &= 511" : "+r"(length));
     LENGTH(pass) = length;
@@ -488,7 +489,7 @@ static __always_inline void read_lines(struct pass *pass, u64 more)
 /* What the lines have said about the body. */
 static __always_inline void read_framing(struct pass *pass, struct side_of_http *side, u32 length)
 {
-    if (NUMBER(pass)) {
+    if (NUMBER(pass) != NOWHERE) {
         volatile u64 *number = &side->length;
         u64 begin = NUMBER(pass) + 15;
         *number = 0;
@@ -501,7 +502,7 @@ static __always_inline void read_framing(struct pass *pass, struct side_of_http 
                 break;
         }
     }
-    if (CODING(pass))
+    if (CODING(pass) != NOWHERE)
         side->chunked = (word_of(pass, CODING(pass) + 19) | LOWER_CASE) != TEXT("identity");
 }
 
@@ -863,6 +864,7 @@ static __always_inline void answered(struct pass *pass, struct conn *conn, struc
     int known = in_flight(http) <= HTTP_QUEUE;
     struct asked key = {http->program, what & 0xff, 0, status, what >> 8};
     http->from++;
+    http->alone = !in_flight(http);
     http->first = 0;
     http->whole = known ? asked : 0;
     http->whole_method = key.method;
@@ -912,8 +914,9 @@ int http_answers(struct exited *at)
     struct http *http = (struct http *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_http *side = &http->sides[pass->direction & 1];
-    if (!pass->runs && (side->mode == IN_BODY || side->mode == UNTIL_CLOSE) && in_flight(http) && begins_answer(pass)) {
-        begin_anew(stream); /* the body was not seen: sendfile */
+    if (!pass->runs && (side->mode == IN_BODY || side->mode == UNTIL_CLOSE) && http->alone && in_flight(http) &&
+        begins_answer(pass)) {
+        begin_anew(stream); /* the next request has come, so the body was sent, and not seen: sendfile */
         side->mode = AT_START;
         http->whole = 0;
     }
@@ -1148,6 +1151,11 @@ int http_packets(struct exited *at)
     struct side_of_http *side = &http->sides[pass->direction & 1];
     if (stream->skip)
         skip_body(pass, stream); /* the rest of a value */
+    if (side->mode == AT_PAIR && !http->pair && !stream->skip) {
+        push_request(pass, conn, http, http->hash);
+        begin_body(stream, side);
+        return pass->left || pass->rest ? go_on(at, pass, conn, http, CALL_HTTP_REQUESTS) : 0;
+    }
     if (!pass->left && !next_piece(pass))
         return 0;
     u32 length = pass->left ? block(pass, stream) : 0;
@@ -1180,11 +1188,6 @@ int http_packets(struct exited *at)
         used(pass, stream);
         begin_path(http);
         side->mode = IN_PATH;
-    } else if (outcome == ALL_PAIRS) {
-        used(pass, stream);
-        push_request(pass, conn, http, http->hash);
-        begin_body(stream, side);
-        return go_on(at, pass, conn, http, CALL_HTTP_REQUESTS);
     } else if (outcome == NO_PAIRS) {
         lost_its_way(conn, http);
         return 0;
@@ -1192,6 +1195,8 @@ int http_packets(struct exited *at)
         NEXT(pass) = length;
         used(pass, stream);
         stream->skip = next - length;
+    } else if (outcome == ALL_PAIRS) {
+        used(pass, stream);
     } else if (next && pass->left > length - (stream->have & 63)) {
         used(pass, stream); /* the next block begins with this pair */
     } else if (length - next < HEAD_BYTES) {
@@ -1200,7 +1205,9 @@ int http_packets(struct exited *at)
         lost_its_way(conn, http);
         return 0;
     }
-    return pass->left || pass->rest ? go_on(at, pass, conn, http, CALL_HTTP_PACKETS) : 0;
+    if (pass->left || pass->rest || (!http->pair && !stream->skip))
+        return go_on(at, pass, conn, http, CALL_HTTP_PACKETS);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ recognising */

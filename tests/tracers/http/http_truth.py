@@ -15,12 +15,13 @@ from servers.http_server import HttpServer
 from scalpels_exporter.routes.routing import FOLDED_BYTES, Routing
 
 MARK = f"mark-of-http-load-{os.getpid()}"  # no other run's on the same machine
+HOSTILE = f"mark-of-http-hostile-{os.getpid()}"
 Counted = Counter[tuple[str, int, str]]  # method, status, route
 
 
 def settings(server: HttpServer | None = None, front: HttpServer | None = None, more: str = "{}") -> str:
-    """The load, and these servers, have names; of the tracers http is on, with `more` of its parameters."""
-    rules = [f"{{name: load, cmdline: '{MARK}'}}"]
+    """The load, who is hostile, and these servers have names; http is on, with `more` of its parameters."""
+    rules = [f"{{name: load, cmdline: '{MARK}'}}", f"{{name: hostile, cmdline: '{HOSTILE}'}}"]
     if front is not None:
         rules.append(f"{{name: front, cmdline: '^nginx: |{front.folder}'}}")  # nginx's workers have titles of their own
     if server is not None:

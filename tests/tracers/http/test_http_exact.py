@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from http_truth import MARK, Watched, in_flight, lost, routed
 from loads.load import HttpLoad, NotSupported
+from loads.reports import Request
 from running import RunningAgent
 from servers.front_servers import Apache, Nginx
 from servers.http_server import HttpServer
@@ -35,7 +37,7 @@ def test_requests_are_counted_as_the_access_log_says(
     options = {"close": True} if kind == "sync" else {}  # that worker keeps no connection
     with SERVERS[kind]() as server, HttpLoad(client, server.target(), MARK, **options) as load:
         load.do("connect", count=CONNECTIONS // 2)  # half of them are older than the agent
-        agent = start(server)
+        agent = start(server, load=1)
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
@@ -63,7 +65,7 @@ def test_requests_are_counted_on_all_four_ends_of_two_hops(
         HttpLoad("requests", server.target(), MARK) as load,
     ):
         load.do("connect", count=CONNECTIONS // 2)
-        agent = start(behind, server)
+        agent = start(behind, server, load=1)
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
@@ -84,7 +86,7 @@ def test_every_way_in_which_bodies_and_answers_end_is_followed(
     if kind == "uwsgi" and mix == "chunked_uploads":
         pytest.xfail("uWSGI takes no bodies in chunks")
     with SERVERS[kind]() as server, HttpLoad(client, server.target(), MARK) as load:
-        agent = start(server)
+        agent = start(server, load=1)
         load.do("connect", count=CONNECTIONS)
         log, watched = server.counting(), Watched(agent)
         try:
@@ -108,7 +110,7 @@ def test_pipelined_and_split_requests_are_told_apart(
 ) -> None:
     with AiohttpWeb() as server, HttpLoad("raw", server.target(), MARK, **options) as load:
         load.do("connect", count=CONNECTIONS // 2)
-        agent = start(server)
+        agent = start(server, load=1)
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
@@ -125,7 +127,7 @@ def test_answers_whose_bodies_are_sent_by_sendfile_are_counted(
 ) -> None:
     with front() as server, HttpLoad("raw", server.target(), MARK) as load:
         load.do("connect", count=CONNECTIONS // 2)
-        agent = start(front=server)
+        agent = start(front=server, load=1)
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="files", count=240)
@@ -133,4 +135,32 @@ def test_answers_whose_bodies_are_sent_by_sendfile_are_counted(
         seen, truth = watched.after(), routed(report.requests)
         assert seen.requests("load", "client") == truth
         assert seen.requests("front", "server") == truth
+        assert lost(agent) == {}
+
+
+def test_twenty_thousand_requests_of_three_clients_at_once_are_counted(start: Callable[..., RunningAgent]) -> None:
+    with (
+        Gunicorn("gthread", workers=2, threads=16) as server,
+        HttpLoad("requests", server.target(), MARK) as one,
+        HttpLoad("raw", server.target(unix=True), MARK) as two,
+        HttpLoad("aiohttp", server.target(), MARK) as three,
+    ):
+        loads = (one, two, three)
+        for load in loads:
+            load.do("connect", count=3)
+        agent = start(server, load=3)
+        for load in loads:
+            load.do("connect", count=3)
+        log, watched = server.counting(), Watched(agent)
+        for load in loads:
+            load.say("run", mix="api", count=6_720)
+        reports = [load.hear() for load in loads]
+        asked = sum((report.requests for report in reports), start=Counter[Request]())
+        assert asked.total() == 20_160
+        assert log.requests(20_160) == asked
+        seen, truth = watched.after(), routed(asked)
+        assert seen.requests("load", "client") == truth
+        assert seen.requests("server", "server") == truth
+        assert seen.complete("load", "client") == seen.complete("server", "server") == 20_160
+        assert in_flight(agent, "server", "server") == in_flight(agent, "client", "load") == 0
         assert lost(agent) == {}
