@@ -90,7 +90,8 @@ def test_quantiles_are_within_one_bucket_of_the_clients(start: Callable[..., Run
         took: list[float] = []
         for seconds, times in THINKING.items():
             file = tmp_path / f"{seconds}"
-            load.do("run", mix="thinking", count=times, seconds=seconds, times=str(file))
+            load.say("run", mix="thinking", count=times, seconds=seconds, times=str(file))
+            load.hear()
             took += [nanoseconds / 1e9 for nanoseconds in read_times(file)["GET 200"]]
         found = series_of(agent, "scalpels_http")
         took.sort()
@@ -105,16 +106,17 @@ def test_quantiles_are_within_one_bucket_of_the_clients(start: Callable[..., Run
 def test_the_users_own_routes_have_their_names_and_those_beyond_the_greatest_number_are_other(
     start: Callable[..., RunningAgent], talk: Callable[..., None]
 ) -> None:
-    agent = start(hostile=1, more="{routes: ['/people/{name}/orders'], routes_most: 2}")
+    agent = start(hostile=1, more="{routes: ['/people/{name}/orders'], routes_most: 3}")
     for path in ("/people/alice/orders?token=canary", "/people/bob/orders", "/a", "/b", "/c", "/a"):
         talk("tcp", f"GET {path} HTTP/1.1\r\n\r\n".encode().hex(), "<" + b"HTTP/1.1 204 No\r\n\r\n".hex())
     seen = {
         dict(labels)["route"]: value
         for (name, labels), value in agent.samples().items()
-        if name == "scalpels_http_server_seconds_count"
+        if name == "scalpels_http_server_seconds_count" and ("program", "hostile") in labels
     }
     assert sum(seen.values()) == 6
-    assert len(seen) == 3
+    # The agent's own /metrics is one of the three.
+    assert 2 <= len(seen) <= 4
     assert seen["other"] >= 1
     assert set(seen) - {"/people/{name}/orders", "/a", "/b", "/c", "other"} == set()
     said = str(agent.samples())
