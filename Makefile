@@ -7,10 +7,10 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench update verify clean
+.PHONY: help setup run test test-kernels check bench update verify clean
 
 help:  ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## make .venv with all that checks need (with sudo: Debian packages too)
 	@tools/setup.sh dev
@@ -22,6 +22,10 @@ run:  ## start the agent in the foreground; with sudo it sees everything (ARGS='
 test:  ## run the checks and every test (ARGS='-k name' or paths for some of them)
 	@tools/setup.sh test
 	@tools/test.sh $(ARGS)
+
+test-kernels:  ## run every tracer's kernel programs under other kernels, in qemu: minutes (ARGS='-k 6.12')
+	@tools/setup.sh kernels
+	@tools/test.sh tests/kernels $(ARGS)
 
 check:  ## formatting, lint, types, imports, house rules and docs; changes nothing
 	@tools/setup.sh dev

@@ -8,21 +8,26 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from scalpels_exporter.bpf import btf, headers
+from scalpels_exporter.bpf import btf, headers, tracefs
 from scalpels_exporter.capabilities import capabilities_of, effective_user
 from scalpels_exporter.config.trust import Trust
-from scalpels_exporter.declare import Bpf, Command, Tracer
+from scalpels_exporter.declare import Bpf, Command, Parser, Tracer
 from scalpels_exporter.runnable import hindrance, program_of, script_of
 
 # Split off from CAP_SYS_ADMIN in Linux 5.8 and 5.9, which still stands for them.
 _UNDER_SYS_ADMIN = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE", "CAP_SYSLOG"})
 
 _OF_KERNEL_PROGRAMS = ("CAP_BPF", "CAP_PERFMON")
+_TO_READ_TRACEFS, _TO_MOUNT_TRACEFS = "CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN"
+TO_MEASURE = "CAP_SYS_ADMIN"  # without it kernel programs run, and what they cost is not known
+
+# The number of the host's own process namespace, in every kernel since 3.8.
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
 
 # What brings a file that a kernel setting hides: beginning of the path → what to do.
 _KERNEL_FILES = {
@@ -64,6 +69,7 @@ def lacks(
     which: Callable[[str], str | None] = shutil.which,
     has_module: Callable[[str], object] = find_spec,
     find_headers: Callable[[], object] = headers.find,
+    find_tracefs: Callable[[], object] = tracefs.look,
 ) -> list[Lack]:
     """What this host lacks to run `tracer`, nothing when it can: kernel, capabilities, commands, files.
 
@@ -76,7 +82,7 @@ def lacks(
     if kernel_version(release) < needs.kernel:
         least = ".".join(map(str, needs.kernel))
         found.append(Lack(f"kernel {release} is older than {least}", f"boot a kernel of at least {least}"))
-    wanted = (*_OF_KERNEL_PROGRAMS, *needs.capabilities) if isinstance(tracer.runs, Bpf) else needs.capabilities
+    wanted = _capabilities(tracer, find_tracefs)
     found += _lacking_capabilities(tuple(dict.fromkeys(wanted)), have, root=effective_user("self", proc) == 0)
     found += lacking_commands(tracer, which)
     for file in needs.files:
@@ -84,13 +90,72 @@ def lacks(
         if not os.access(path, os.R_OK, effective_ids=True):
             found.append(_lacking_file(file, Path(path).exists(), tracer))
     if isinstance(tracer.runs, Bpf):
-        found += _lacking_for_kernel_programs(tracer, tracer.runs, release, has_module, find_headers)
+        found += _lacking_for_kernel_programs(release, has_module, find_headers)
+        if _is_missing(find_tracefs) and _TO_MOUNT_TRACEFS not in have:
+            found.append(Lack(f"tracefs is not mounted, and mounting it takes {_TO_MOUNT_TRACEFS}", tracefs.CURE))
+        found += _lacking_numbers(proc)
+    offsets = tracer.runs.offsets if isinstance(tracer.runs, Bpf | Parser) else ()
+    if any(offset.required for offset in offsets) and not btf.VMLINUX.exists():
+        found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
     return found
 
 
+def for_a_unit(tracers: Iterable[Tracer], find_tracefs: Callable[[], object] = tracefs.look) -> list[str]:
+    """The capabilities with which an agent that is not root runs all these tracers on this host, in order."""
+    found: set[str] = set()
+    for tracer in tracers:
+        found |= {*_capabilities(tracer, find_tracefs)}
+        if isinstance(tracer.runs, Bpf):  # whatever this process can do without
+            found |= {_TO_READ_TRACEFS} | ({_TO_MOUNT_TRACEFS} if _is_missing(find_tracefs) else set())
+    return sorted(found)
+
+
+def _capabilities(tracer: Tracer, find_tracefs: Callable[[], object]) -> tuple[str, ...]:
+    """That a worker of the tracer needs, if it is like this process in all else."""
+    if not isinstance(tracer.runs, Bpf):
+        return tracer.needs.capabilities
+    try:
+        find_tracefs()
+        return (*_OF_KERNEL_PROGRAMS, *tracer.needs.capabilities)
+    except tracefs.NoTracefs:
+        return (*_OF_KERNEL_PROGRAMS, *tracer.needs.capabilities, _TO_READ_TRACEFS)
+
+
+def _is_missing(find_tracefs: Callable[[], object]) -> bool:
+    try:
+        return find_tracefs() is None
+    except tracefs.NoTracefs:
+        return False
+
+
+def _lacking_numbers(proc: str) -> list[Lack]:
+    """The kernel counts by the numbers that processes have on the host; in another namespace /proc has others."""
+    try:
+        namespace = os.stat(f"{proc}/self/ns/pid").st_ino  # noqa: PTH116 - Path.stat() says no more
+    except OSError:
+        return []
+    if namespace == _FIRST_PID_NAMESPACE:
+        return []
+    what = "the agent sees other process numbers than the kernel: it runs in a process namespace of its own"
+    return [Lack(what, "give it the host's: hostPID: true for a pod, --pid=host for a container")]
+
+
+def required(tracer: Tracer, every: Mapping[str, Tracer]) -> list[Tracer]:
+    """Those that must run beside it, in the order in which they are started."""
+    found: list[Tracer] = []
+    while (one := every.get(tracer.requires)) is not None and one not in found:
+        found.insert(0, one)
+        tracer = one
+    return found
+
+
+def lacks_with_host(tracer: Tracer, every: Mapping[str, Tracer]) -> list[Lack]:
+    """And what its host lacks, where it lives in another one's worker: it cannot run without."""
+    host = every.get(tracer.host)
+    return list(dict.fromkeys([*(lacks(host) if host else ()), *lacks(tracer)]))
+
+
 def _lacking_for_kernel_programs(
-    tracer: Tracer,
-    runs: Bpf,
     release: str,
     has_module: Callable[[str], object],
     find_headers: Callable[[], object],
@@ -100,8 +165,6 @@ def _lacking_for_kernel_programs(
         found.append(Lack("Python's bcc is not installed", "apt install python3-bpfcc"))
     if find_headers() is None:
         found.append(Lack("no kernel headers are installed", headers.cure(release)))
-    if any(offset.required for offset in runs.offsets) and not btf.VMLINUX.exists():
-        found.append(_lacking_file(str(btf.VMLINUX), False, tracer))
     return found
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from running import RunningAgent, wait_until
 
 WORKLOAD = Path(__file__).parent / "tracers" / "syscalls" / "workload.py"
+FORK_AS = WORKLOAD.with_name("fork_as.py")
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -28,10 +34,17 @@ class Caller:
         "  - {name: bystander, cmdline: '^[^ ]*python[^ ]* .*mark-of-the-bystander'}\n"
     )
 
-    def __init__(self, agent: RunningAgent, name: str) -> None:
-        command = [sys.executable, "-S", str(WORKLOAD), f"mark-of-the-{name}"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self._process.pid
+    def __init__(self, agent: RunningAgent, name: str, *, inside: Sequence[str] = (), born_as: int = 0) -> None:
+        """`inside` stands before the command, as unshare does; `born_as` is the process number that it shall have."""
+        command = [*inside, sys.executable, "-S", str(WORKLOAD), f"mark-of-the-{name}"]
+        environment = None
+        if born_as:
+            environment = {**os.environ, "COMMAND": json.dumps(command)}
+            command = [sys.executable, "-S", str(FORK_AS), str(born_as)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.pid = born_as or self._process.pid
         assert self.hear() == "ready"
         if name != "unnamed":
             wait_until(lambda: agent.value("scalpels_programs_processes", program=name) == 1, 10, f"{name} is known")
@@ -50,7 +63,8 @@ class Caller:
         return self._process.stdout.readline().rstrip("\n")
 
     def kill(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def __enter__(self) -> Caller:

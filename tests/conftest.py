@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from running import WORKERS, RunningAgent, wait_until
+
+from scalpels_exporter.bpf import headers
 
 
 @pytest.fixture(name="until")
@@ -63,6 +66,26 @@ def start_agent(open_folder: Path) -> Iterator[Callable[..., RunningAgent]]:
         wait_until(lambda agent=agent: not agent.survivors(), 5, "every process of the agent is gone")
 
 
+@pytest.fixture(scope="module")
+def agent_of_module() -> Iterator[Callable[[str, str], RunningAgent]]:
+    """Starts one agent for all tests of a module, with a configuration and the tracer that must be up."""
+    started: list[tuple[RunningAgent, Path]] = []
+
+    def start(config: str, tracer: str) -> RunningAgent:
+        folder = Path(tempfile.mkdtemp(prefix="scalpels-test-"))
+        folder.chmod(0o755)
+        agent = RunningAgent(folder, config)
+        started.append((agent, folder))
+        wait_until(lambda: agent.value("scalpels_worker_up", tracer=tracer) == 1, 40, f"{tracer} is up")
+        return agent
+
+    yield start
+    for agent, folder in started:
+        agent.close()
+        wait_until(lambda agent=agent: not agent.survivors(), 5, "every process of the agent is gone")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
 def workers(open_folder: Path) -> Path:
     """The children of tests/workers, where the unprivileged worker can read them."""
@@ -72,3 +95,12 @@ def workers(open_folder: Path) -> Path:
     for file in target.iterdir():
         file.chmod(0o644)
     return target
+
+
+@pytest.fixture(scope="session")
+def kernel_programs() -> None:
+    """Skips where kernel programs cannot be compiled."""
+    if importlib.util.find_spec("bcc") is None:
+        pytest.skip("needs python3-bpfcc")
+    if headers.find() is None:
+        pytest.skip("needs kernel headers")

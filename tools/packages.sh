@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, without starting or enabling any service they bring.
 #
-# Usage: packages.sh run|dev|test|bench
+# Usage: packages.sh run|dev|test|bench|kernels
 # As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
 # it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
 set -eu
@@ -27,6 +27,7 @@ procps                      command:ps
 util-linux                  command:setpriv
 libcap2-bin                 command:capsh
 bpftool                     command:bpftool
+python3-fusepy              module:fusepy
 nftables                    command:nft
 openssl                     command:openssl
 prometheus                  command:promtool
@@ -45,12 +46,16 @@ uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
 benches="
 golang-go                   command:go
 "
+kernels="
+qemu-system-x86             command:qemu-system-x86_64
+"
 case $purpose in
     run) wanted="$wanted$bpf" ;;
     dev) ;;
     test) wanted="$wanted$bpf$tests" ;;
     bench) wanted="$wanted$bpf$tests$benches" ;;
-    *) echo "packages.sh: run, dev, test or bench, not $purpose" >&2; exit 2 ;;
+    kernels) wanted="$wanted$bpf$tests$kernels" ;;
+    *) echo "packages.sh: run, dev, test, bench or kernels, not $purpose" >&2; exit 2 ;;
 esac
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin

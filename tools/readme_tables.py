@@ -17,11 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from scalpels_exporter.bpf.worker import LOADER_CAPABILITIES
 from scalpels_exporter.catalog import find
 from scalpels_exporter.cli.main import VERBS
 from scalpels_exporter.config import durations
 from scalpels_exporter.config.parameters import one_of
-from scalpels_exporter.declare import Command, Metric, Parameter, Tracer
+from scalpels_exporter.declare import Bpf, Command, Metric, Parameter, Tracer
 
 ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -103,8 +104,15 @@ def _privileges(tracer: Tracer) -> Sequence[str]:
     besides = [f"`{name}`" for name in (*needs.commands, *needs.files)]
     if needs.kernel > (0, 0):
         besides.append(f"Linux {needs.kernel[0]}.{needs.kernel[1]}")
-    keeps = "all that the agent was given" if privileged else ", ".join(needs.capabilities) or "nothing"
+    to_load = [name for name in needs.capabilities if isinstance(tracer.runs, Bpf) and name in LOADER_CAPABILITIES]
+    keeps = ", ".join(name for name in needs.capabilities if name not in to_load) or "nothing"
+    if to_load:
+        keeps += f"; {', '.join(to_load)} to load"
+    if privileged:
+        keeps = "all that the agent was given"
     who = "the agent's own user (root)" if privileged else "`scalpels-worker`"
+    if tracer.host:
+        who += f", in the worker of `{tracer.host}`"
     return f"`{tracer.name}`", who, keeps, ", ".join(besides) or "nothing"
 
 

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test|bench
-#   run: what the agent needs; dev: also what checks need; test: also what tests need; bench: also what peers need
+# Usage: setup.sh run|dev|test|bench|kernels
+#   run: what the agent needs; dev: also what checks need; test: also what tests need, clients and servers among
+#   it; bench: also what peers need; kernels: also what boots other kernels
 set -eu
 
 purpose=$1
@@ -15,10 +16,15 @@ python=$("$tools/python.sh")
 
 made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)
 is_ready() { [ "$(cat ".venv/ready-$1" 2> /dev/null)" = "$made_from" ]; }
-if is_ready dev || { [ "$purpose" = run ] && is_ready run; }; then
-    exit 0
-fi
-if [ "$purpose" = run ]; then extra= ready=.venv/ready-run; else extra="[dev]" ready=.venv/ready-dev; fi
+# Whatever serves a later purpose of these serves the earlier ones.
+case $purpose in
+    run) extra= ready=run enough="run dev test" ;;
+    dev) extra="[dev]" ready=dev enough="dev test" ;;
+    *) extra="[dev,services]" ready=test enough="test" ;;
+esac
+for one in $enough; do
+    if is_ready "$one"; then exit 0; fi
+done
 
 options=
 if [ "$python" = /usr/bin/python3 ]; then
@@ -34,4 +40,4 @@ fi
 echo "installing scalpels-exporter$extra into .venv"
 "$tools/owner.sh" .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".$extra"
 "$tools/owner.sh" .venv/bin/python -m compileall -q scalpels_exporter
-"$tools/owner.sh" sh -c 'printf "%s\n" "$1" > "$2"' sh "$made_from" "$ready"
+"$tools/owner.sh" sh -c 'printf "%s\n" "$1" > "$2"' sh "$made_from" ".venv/ready-$ready"

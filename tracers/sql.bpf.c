@@ -430,7 +430,7 @@ static __always_inline int wants_scan(struct pass *pass, u64 offset, u64 total, 
     if (total <= offset)
         return 0;
     pass->text = pass->began + offset;
-    if (!pass->began) { /* the head is all that there is in one place */
+    if (offset < pass->before) { /* the head is all that there is in one place */
         pass->text = 0;
         end = HEAD_BYTES - offset;
     }
@@ -1168,6 +1168,22 @@ static __always_inline int recognised_mysql(struct pass *pass, struct conn *conn
     return 0;
 }
 
+static __always_inline int asks_postgresql(u8 type)
+{
+    return type == 'P' || type == 'B' || type == 'D' || type == 'E' || type == 'C' || type == 'S' || type == 'H';
+}
+
+/* Whether a batch of messages ends with a Sync or a Flush. One in several pieces, which has no end in one place: whether
+ * another message follows the first one. */
+static __always_inline int ends_a_batch(struct pass *pass, u64 total, u64 of_first)
+{
+    u8 last[5] = {};
+    if (pass->rest)
+        return of_first < HEAD_BYTES && of_first < total && asks_postgresql(head_at(pass, of_first));
+    bpf_probe_read_user(last, sizeof(last), (void *)(pass->at + total - sizeof(last)));
+    return (last[0] == 'S' || last[0] == 'H') && big_32(last + 1) == 4;
+}
+
 static __always_inline int recognised_postgresql(struct pass *pass, struct conn *conn, u64 total)
 {
     u32 asking = pass->direction == SENT ? CLIENT : SERVER, length = big_32(pass->head), code = big_32(pass->head + 4);
@@ -1175,21 +1191,12 @@ static __always_inline int recognised_postgresql(struct pass *pass, struct conn 
         is_postgresql(conn, asking, STARTING);
         return 1;
     }
-    u8 type = pass->head[0], last[8] = {};
+    u8 type = pass->head[0];
     u64 of_first = 1 + (u64)big_32(pass->head + 1);
-    if (total < 5 || of_first < 5 || of_first > total || pass->rest)
+    if (of_first < 5 || of_first > total)
         return 0;
-    if (type == 'Q' && of_first == total && total > 6 && begins_a_text(pass->head[5])) {
-        bpf_probe_read_user(last, 1, (void *)(pass->at + total - 1));
-        if (last[0])
-            return 0;
-        is_postgresql(conn, asking, IDLE);
-        return 1;
-    }
-    if (type != 'P' && type != 'B' && type != 'D' && type != 'E' && type != 'C' && type != 'S')
-        return 0;
-    bpf_probe_read_user(last, 5, (void *)(pass->at + total - 5));
-    if ((last[0] != 'S' && last[0] != 'H') || big_32(last + 1) != 4)
+    int query = type == 'Q' && of_first == total && total > 6 && begins_a_text(pass->head[5]);
+    if (!query && !(asks_postgresql(type) && ends_a_batch(pass, total, of_first)))
         return 0;
     is_postgresql(conn, asking, IDLE);
     return 1;
@@ -1204,16 +1211,11 @@ int sql_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
-    u32 here = pass->left < HEAD_BYTES ? pass->left : HEAD_BYTES;
-    if (is_on(SWITCH_SQL) && here >= 1) {
-        asm volatile("%0 &= 127" : "+r"(here));
-        if (here <= HEAD_BYTES && !bpf_probe_read_user(pass->head, here, (void *)pass->at)) {
-            if (recognised_mysql(pass, conn, total) || (here >= 5 && recognised_postgresql(pass, conn, total))) {
-                conn->moved[pass->direction & 1] += total;
-                parsers.call(at, place_of(conn, pass));
-                return 0;
-            }
-        }
+    u32 here = is_on(SWITCH_SQL) ? beginning(pass) : 0;
+    if (here && (recognised_mysql(pass, conn, total) || (here >= 5 && recognised_postgresql(pass, conn, total)))) {
+        conn->moved[pass->direction & 1] += total;
+        parsers.call(at, place_of(conn, pass));
+        return 0;
     }
     if (HAS_NEXT(CALL_SQL_RECOGNISE))
         parsers.call(at, CALL_SQL_RECOGNISE + 1);

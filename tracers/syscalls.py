@@ -118,7 +118,8 @@ TRACER = Tracer(
             choices=KNOWN,
         ),
     ),
-    needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 12)),
+    # The type information, because the kernel gives no program its task without it.
+    needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 12), files=("/sys/kernel/btf/vmlinux",)),
     overhead="0.7 µs a traced call, 0.5 µs a bystander's, 0.06 µs one that is not asked for; "
     "`syscount -L` 0.5 (benchmarks/syscalls.py).",
     picture="scalpels_syscalls_seconds",

@@ -46,7 +46,8 @@ struct pass {
     u32 direction;
     u32 back;         /* place of the program to go on with after a scan */
     u64 text, length; /* what is to be scanned */
-    u64 began;        /* address of the present message; 0 when not all of it has come in this piece */
+    u64 began;        /* address of the present message, as if all of it had come in this piece */
+    u32 before;       /* bytes of it that have come before this piece */
     u8 head[2 * HEAD_BYTES];
     u8 scan[512];
     u64 words[12];    /* of a scan */
@@ -167,6 +168,32 @@ static __always_inline int next_piece(struct pass *pass)
     return 1;
 }
 
+#define FIRST_PIECES 6 /* of an iovec that a beginning is put together from */
+
+/* For recognisers: brings the first bytes of what was moved into pass->head and takes none away. How many. */
+static __always_inline u32 beginning(struct pass *pass)
+{
+    u64 iovec[2] = {pass->at, pass->left}, rest = pass->rest, vector = pass->vector;
+    u32 have = 0;
+    for (u32 n = 0; n < FIRST_PIECES; n++) {
+        u32 more = iovec[1] < HEAD_BYTES ? iovec[1] : HEAD_BYTES;
+        asm volatile("%0 &= 127" : "+r"(more));
+        asm volatile("%0 &= 63" : "+r"(have));
+        if (more > HEAD_BYTES || bpf_probe_read_user(pass->head + have, more, (void *)iovec[0]))
+            break;
+        have += more;
+        if (have >= HEAD_BYTES || !rest || n >= pass->pieces)
+            break;
+        if (bpf_probe_read_user(iovec, sizeof(iovec), (void *)vector))
+            break;
+        vector += sizeof(iovec);
+        if (iovec[1] > rest)
+            iovec[1] = rest;
+        rest -= iovec[1];
+    }
+    return have < HEAD_BYTES ? have : HEAD_BYTES;
+}
+
 /* Brings the beginning of the stream's next message into pass->head, together with what has come of it before. Returns
  * how many bytes stand there, of this message and perhaps of the next ones; 0 when the piece is used up before. Then
  * `took` or `keep` must be called. */
@@ -196,7 +223,8 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
         pass->left = 0;
         return 0;
     }
-    pass->began = have ? 0 : pass->at;
+    pass->began = pass->at - have;
+    pass->before = have;
     return have + more;
 }
 

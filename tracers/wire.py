@@ -33,8 +33,8 @@ TRACER = Tracer(
         ),
         Counter(
             "scalpels_wire_connections_total",
-            "Sockets seen for the first time. 16,384 are known at a time; beyond, those unused for longest are forgotten, "
-            "and recognised anew.",
+            "Sockets seen for the first time. 16,384 are known at a time; beyond, those unused for longest are "
+            "forgotten, and recognised anew.",
         ),
     ),
     runs=Bpf(

@@ -78,7 +78,7 @@ def _metric(tracer: Tracer, name: str) -> Any:
     return metric
 
 
-def offsets(runs: Bpf | Parser, btf: Btf | None) -> dict[str, int]:
+def offsets(runs: Bpf | Parser, btf: Btf | None, why_none: str = "the kernel's BTF is not used") -> dict[str, int]:
     """Those that are known. Raises Missing."""
     found: dict[str, int] = {}
     for wanted in runs.offsets:
@@ -86,7 +86,7 @@ def offsets(runs: Bpf | Parser, btf: Btf | None) -> dict[str, int]:
         if where is not None:
             found[wanted.define] = where
         elif wanted.required:
-            why = f"this kernel has no {wanted.struct}.{wanted.member}" if btf else "the kernel's BTF is not used"
+            why = f"this kernel has no {wanted.struct}.{wanted.member}" if btf else why_none
             raise Missing(f"{wanted.define} is not known: {why}")
     return found
 

@@ -76,7 +76,7 @@ def definitions(host: Chosen) -> dict[str, int]:
     return found
 
 
-def all_offsets(host: Chosen, btf: Btf | None) -> dict[str, int]:
+def all_offsets(host: Chosen, btf: Btf | None, why_none: str = "the kernel's BTF is not used") -> dict[str, int]:
     """Those of every part that are known. Raises Missing and Twice."""
     found: dict[str, int] = {}
     places: dict[str, tuple[str, str]] = {}
@@ -84,7 +84,7 @@ def all_offsets(host: Chosen, btf: Btf | None) -> dict[str, int]:
         for one in runs_of(part).offsets:
             if places.setdefault(one.define, (one.struct, one.member)) != (one.struct, one.member):
                 raise Twice(f"{one.define} is another offset in {part.tracer.name}: give it another name there")
-        found |= offsets(runs_of(part), btf)
+        found |= offsets(runs_of(part), btf, why_none)
     return found
 
 

@@ -130,8 +130,9 @@ class _Loader:
             if not where or not task.runs.selftest or self._is_right(compiled):
                 return compiled
             # Without the offsets that are wrong here; those that are required are missed now.
-            hosted.all_offsets(task.chosen, None)
-            self.warnings.append("the offsets that the kernel's BTF gives are wrong for a known file; done without")
+            wrong = "the offsets that the kernel's BTF gives are wrong for a known file"
+            hosted.all_offsets(task.chosen, None, wrong)
+            self.warnings.append(f"{wrong}; done without")
             return self._compiled(found, told)
         except compiler.Rejected as rejected:
             where_at = f"kernel {os.uname().release}, headers {found.version}"
@@ -161,7 +162,25 @@ class _Loader:
         finally:
             os.close(known)
 
+    def _assert_room(self, folder: Path) -> None:
+        """Told before the first is attached: the kernel takes as long again to detach each."""
+        wanted = len({probe.function for probe in self.task.runs.probes})
+        for probe in self.task.runs.probes:
+            if isinstance(probe, Tracepoint):
+                there = (folder / "events" / probe.category / n for n in names(probe.name, self.task.chosen.parameters))
+                wanted += sum(1 for one in there if one.exists())
+            else:
+                wanted += 1
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = limit - sum(1 for _ in Path("/proc/self/fd").iterdir())
+        if wanted > free:
+            raise Unfit(
+                f"its probes take {wanted} file descriptors, and of {limit} it may have {free} are left: raise "
+                "LimitNOFILE= of the agent's unit (ulimit -n), or trace less"
+            )
+
     def _attach(self, compiled: compiler.Compiled, folder: Path) -> None:
+        self._assert_room(folder)
         try:
             for probe in self.task.runs.probes:
                 raw = isinstance(probe, RawTracepoint)

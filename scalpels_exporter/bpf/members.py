@@ -69,7 +69,10 @@ class Members:
             self._hear()
 
     def _hear(self) -> None:
-        packet, descriptors, _, _ = socket.recv_fds(self._control, hosting.LIMIT, hosting.PIPES)
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(self._control, hosting.LIMIT, hosting.PIPES)
+        except ConnectionError:
+            packet, descriptors = b"", []
         match packet.decode().split():
             case ["add", name, run]:
                 self._add(name, int(run), descriptors)
@@ -93,6 +96,8 @@ class Members:
             member.close()
             self._tell(name, run, FAILED if status is None else status)
             return
+        if name in self._on:
+            self._drop(name, 0)  # its end was ordered when there was no room for the order
         self._on[name] = member
         self._switches.put(hosted.switch(self._held.host, part), _ON)
 

@@ -61,7 +61,7 @@ def hosting_problems(tracers: Mapping[str, Tracer]) -> Iterator[tuple[str, str]]
     for name, tracer in sorted(tracers.items()):
         host = tracers.get(tracer.host)
         if tracer.host and not (host and isinstance(host.runs, Bpf) and host.runs.calls):
-            what = "no tracer of that name has calls" if host else "there is no tracer of that name"
+            what = "its runs has no calls" if host else "there is no tracer of that name"
             yield name, f"runs: host {tracer.host[:40]}: {what}"
         members = [one for _, one in sorted(tracers.items()) if one.host == name]
         if not members or not isinstance(tracer.runs, Bpf):

@@ -17,12 +17,12 @@ class NoTracefs(Exception):
     """The text says why, and what to do."""
 
 
-def open_up(places: tuple[str, ...] = PLACES) -> Path:
-    """The folder that has `events`. A mount that has to be made is seen by this process and its children alone."""
+def look(places: tuple[str, ...] = PLACES) -> Path | None:
+    """The folder that has `events`; None where it is mounted nowhere. NoTracefs where it may not be read."""
     closed = ""
     for place in places:
         try:
-            os.stat(f"{place}/events")  # noqa: PTH116 - Path.exists() hides that it may not be looked at
+            os.close(os.open(f"{place}/events/header_page", os.O_RDONLY | os.O_CLOEXEC))
             return Path(place)
         except PermissionError:
             closed = place
@@ -30,8 +30,15 @@ def open_up(places: tuple[str, ...] = PLACES) -> Path:
             continue
     if closed:
         raise NoTracefs(f"{closed} cannot be read: run the agent as root or with CAP_DAC_READ_SEARCH")
-    _mount(places[0])
-    return Path(places[0])
+    return None
+
+
+def open_up(places: tuple[str, ...] = PLACES) -> Path:
+    """The same, mounted where it was not. Such a mount is seen by this process and its children alone."""
+    found = look(places)
+    if found is None:
+        _mount(places[0])
+    return found or Path(places[0])
 
 
 def _mount(place: str) -> None:

@@ -23,6 +23,7 @@ from scalpels_exporter.cli.hints import Looks
 from scalpels_exporter.config.settings import Chosen, Settings
 from scalpels_exporter.intake.intake import Intake
 from scalpels_exporter.intake.snapshot import Snapshot
+from scalpels_exporter.needs import required
 from scalpels_exporter.spawn import child, messages, privileges, spawner
 from scalpels_exporter.spawn.confine import confine
 from scalpels_exporter.spawn.link import MOST_DESCRIPTORS
@@ -60,8 +61,8 @@ class Alone:
         self._examples = Examples(chosen.tracer)
         self._start = (settings, config)
         self._stdin = -1
-        self._log = b""
-        self._beside: list[int] = []  # pipes of the tracer that ours requires
+        self._log: dict[int, bytes] = {}  # the line that each stderr has not ended yet
+        self._beside: list[int] = []  # pipes of the tracers that ours requires
         self._read: dict[int, Callable[[], None]] = {}
 
     @property
@@ -89,8 +90,9 @@ class Alone:
             privileges.hide_memory()
             confine()
             self._read[self._link.fileno()] = self._answer
-            for name in filter(None, (self.tracer.requires, self.tracer.name)):
-                self._link.send(messages.encode(messages.Start(name, RUN)))
+            every = {name: one.tracer for name, one in settings.tracers.items()}
+            for tracer in (*required(self.tracer, every), self.tracer):
+                self._link.send(messages.encode(messages.Start(tracer.name, RUN)))
             self.wait(lambda: self.pid, START_SECONDS)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, _end)
@@ -150,7 +152,11 @@ class Alone:
             raise Problem("the process that keeps the worker is gone")
         match messages.split(packet):
             case ["started", name, _, _] if name != self.tracer.name:
-                self._beside = descriptors  # what it does is seen in ours
+                self._beside += descriptors  # what it does is seen in ours
+                if name == self.tracer.host:
+                    self._listen_to_host(name, descriptors.pop())
+            case ["unstarted", name, _, text] if name == self.tracer.name:
+                raise Problem(text)
             case ["ended", name, _, how] if name != self.tracer.name:
                 self._say("log", f"W! {name} ended with {how}")
             case ["started", _, _, pid]:
@@ -159,7 +165,7 @@ class Alone:
                 for descriptor in descriptors:
                     os.set_blocking(descriptor, False)
                 self._read[stdout] = lambda: self._take(stdout)
-                self._read[stderr] = lambda: self._take_log(stderr)
+                self._read[stderr] = lambda: self._take_log(stderr, "")
             case ["ended", _, _, how]:
                 for descriptor in [d for d in self._read if d != self._link.fileno()]:
                     for _ in range(MOST_CHUNKS_LEFT):
@@ -169,7 +175,7 @@ class Alone:
                 if self.bytes and not self.told_to_end:
                     self._show(self.intake.finish())  # as an agent does: the last line may lack its newline
                 kind, _, number = how.partition(":")
-                self.exit = int(number) if kind == "exit" else -int(number)
+                self.exit = -int(number) if kind == "signal" else int(number)
             case ["refused", text]:
                 raise Problem(text)
 
@@ -190,19 +196,29 @@ class Alone:
             if self.on_snapshot:
                 self.on_snapshot(snapshot)
 
-    def _take_log(self, descriptor: int) -> None:
+    def _listen_to_host(self, name: str, stderr: int) -> None:
+        """The worker is its: what it says concerns ours."""
+        self._beside.remove(stderr)
+        os.set_blocking(stderr, False)
+        self._read[stderr] = lambda: self._take_log(stderr, f"{name}: ")
+
+    def _take_log(self, descriptor: int, prefix: str) -> None:
         chunk = os.read(descriptor, CHUNK_BYTES)
-        *lines, self._log = (self._log + chunk).split(b"\n")
+        *lines, last = (self._log.get(descriptor, b"") + chunk).split(b"\n")
         if not chunk:
             self._forget(descriptor)
-            lines, self._log = [*lines, self._log], b""
-        self._log = self._log[:LOG_LINE_BYTES]
+            lines, last = [*lines, last], b""
+        self._log[descriptor] = last[:LOG_LINE_BYTES]
         for line in lines:
             text = line[:LOG_LINE_BYTES].decode("utf-8", "replace").strip()
             if text:
-                if text.startswith("E!") or not self.last_words:
-                    self.last_words = text.removeprefix("E!").strip()
-                self._say("log", text)
+                self._heard(text, prefix)
+
+    def _heard(self, text: str, prefix: str) -> None:
+        level, words = (text[:2], text[2:].strip()) if text[:2] in ("E!", "W!", "I!", "D!") else ("", text)
+        if level == "E!" or not self.last_words:
+            self.last_words = prefix + words
+        self._say("log", f"{level} {prefix}{words}".strip() if prefix else text)
 
     def _forget(self, descriptor: int) -> None:
         del self._read[descriptor]

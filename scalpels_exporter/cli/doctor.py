@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -18,7 +18,8 @@ from scalpels_exporter.cli.files import add_config_argument
 from scalpels_exporter.cli.host import BAD, NOTE, Finding, Host, findings
 from scalpels_exporter.cli.screen import Screen
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.needs import Lack, lacks
+from scalpels_exporter.declare import Bpf, Tracer
+from scalpels_exporter.needs import TO_MEASURE, Lack, for_a_unit, lacks_with_host, required
 
 EXAMPLE = "sudo scalpels doctor"
 
@@ -42,12 +43,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     settings, configuration = service.configuration(args.config)
     chosen = settings.tracers if settings else _defaults()
-    patients = [Patient(name, chosen[name].enabled, lacks(chosen[name].tracer)) for name in sorted(chosen)]
-    ambient = sorted({c for one in chosen.values() if one.enabled for c in one.tracer.needs.capabilities})
-    general = [*findings(Host(), ambient), configuration, service.port()]
+    every = {name: one.tracer for name, one in chosen.items()}
+    enabled = {name for name, one in chosen.items() if one.enabled}
+    on = _wanted(enabled, every)
+    patients = [Patient(n, every[n] in on, lacks_with_host(every[n], every)) for n in sorted(every)]
+    ambient = for_a_unit(on)
+    measuring = _to_measure(on, ambient)
+    general = [*findings(Host(), ambient, measuring), configuration, service.port()]
     well = settings is not None and not any(p.lacks for p in patients if p.enabled)
     if args.json:
-        _write_json(general, patients, ambient, well)
+        _write_json(general, patients, {"ambient": ambient, "measuring": measuring}, well)
     else:
         show(general, patients, Screen())
     return OK if well else FAILED
@@ -58,10 +63,25 @@ def _defaults() -> Mapping[str, Chosen]:
     return {name: Chosen(found.tracer, found.tracer.default) for name, found in builtin_shelf().found.items()}
 
 
-def _write_json(general: Sequence[Finding], patients: Sequence[Patient], ambient: list[str], well: bool) -> None:
+def _wanted(enabled: Collection[str], every: Mapping[str, Tracer]) -> list[Tracer]:
+    """What is on, and what that needs beside it."""
+    found = {one.name: one for name in enabled for one in (every[name], *required(every[name], every))}
+    return [found[name] for name in sorted(found)]
+
+
+def _to_measure(on: Sequence[Tracer], ambient: list[str]) -> list[str]:
+    """What an agent that is not root needs beside `ambient` to know what its kernel programs cost."""
+    has_kernel_programs = any(isinstance(tracer.runs, Bpf) for tracer in on)
+    return [TO_MEASURE] if has_kernel_programs and TO_MEASURE not in ambient else []
+
+
+def _write_json(
+    general: Sequence[Finding], patients: Sequence[Patient], capabilities: Mapping[str, list[str]], well: bool
+) -> None:
     content = {
         "can_run": well,
-        "ambient_capabilities": ambient,
+        "ambient_capabilities": capabilities["ambient"],
+        "measuring_capabilities": capabilities["measuring"],
         "host": [asdict(finding) for finding in general],
         "tracers": [{**asdict(patient), "can_run": not patient.lacks} for patient in patients],
     }

@@ -9,11 +9,12 @@ import os
 import platform
 import pwd
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from scalpels_exporter.bpf import tracefs
 from scalpels_exporter.needs import held, root_without
 from scalpels_exporter.spawn.confine import program as seccomp_program
 
@@ -42,14 +43,14 @@ class Host:
     has_user: Callable[[str], bool] = lambda name: _is_user(name)
 
 
-def findings(host: Host, ambient: Iterable[str]) -> list[Finding]:
-    """`ambient` are the capabilities that the tracers which are on need."""
+def findings(host: Host, ambient: Iterable[str], measuring: Sequence[str] = ()) -> list[Finding]:
+    """`ambient` are the capabilities that the tracers which are on need, `measuring` what else tells their cost."""
     needed = sorted(set(ambient))
     return [
         Finding("kernel", OK, f"{host.release} on {host.machine}"),
         Finding("python", OK, f"{platform.python_version()} ({sys.executable})"),
         _privileges(host, needed),
-        Finding("capabilities", OK, _for_a_unit(needed)),
+        Finding("capabilities", OK, _for_a_unit(needed, measuring)),
         _processes(host),
         _seccomp(host),
         _users(host),
@@ -60,11 +61,12 @@ def findings(host: Host, ambient: Iterable[str]) -> list[Finding]:
     ]
 
 
-def _for_a_unit(needed: list[str]) -> str:
+def _for_a_unit(needed: list[str], measuring: Sequence[str]) -> str:
     """What lets an ordinary user's agent run these tracers, as a systemd unit has it."""
     if not needed:
         return "an agent that is not root needs none"
-    return f"an agent that is not root needs AmbientCapabilities={' '.join(needed)}"
+    more = f"; {' '.join(measuring)} too, to measure what its kernel programs cost" if measuring else ""
+    return f"an agent that is not root needs AmbientCapabilities={' '.join(needed)}{more}"
 
 
 def _privileges(host: Host, needed: list[str]) -> Finding:
@@ -134,12 +136,11 @@ def _btf(host: Host) -> Finding:
 
 
 def _tracefs(host: Host) -> Finding:
-    for folder in (host.sys / "kernel" / "tracing", host.sys / "kernel" / "debug" / "tracing"):
-        if os.access(folder / "events", os.R_OK):
-            return Finding("tracefs", OK, str(folder))
-    if (host.sys / "kernel" / "tracing").is_dir() and host.uid != 0:
-        return Finding("tracefs", NOTE, "cannot be read by this user")
-    return Finding("tracefs", NOTE, "not mounted", "mount -t tracefs tracefs /sys/kernel/tracing")
+    try:
+        found = tracefs.look(tuple(str(host.sys / path) for path in ("kernel/tracing", "kernel/debug/tracing")))
+    except tracefs.NoTracefs:
+        return Finding("tracefs", NOTE, "cannot be read by this user without CAP_DAC_READ_SEARCH")
+    return Finding("tracefs", OK, str(found)) if found else Finding("tracefs", NOTE, "not mounted", tracefs.CURE)
 
 
 def _bcc(host: Host) -> Finding:

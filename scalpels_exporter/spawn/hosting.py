@@ -46,6 +46,7 @@ class Hosting:
 
     def began(self, pid: int, tracer: str, control: socket.socket) -> None:
         """A host's worker is there."""
+        control.setblocking(False)
         self._hosts[control.fileno()] = _Host(tracer, pid, control)
         self.poll.register(control, select.POLLIN)
 
@@ -59,7 +60,7 @@ class Hosting:
         try:
             with descriptors.pipes() as (theirs, ours):
                 message = f"add {member.name} {run}".encode()
-                socket.send_fds(host.control, [message], theirs, socket.MSG_DONTWAIT)
+                socket.send_fds(host.control, [message], theirs)
                 host.given.add((member.name, run))
                 self.answer(f"started {member.name} {run} {host.pid}", ours)
         except OSError as error:
@@ -73,7 +74,7 @@ class Hosting:
         if host is None or there != run:
             return False
         with contextlib.suppress(OSError):  # full: the agent has closed its pipes too
-            host.control.send(f"drop {tracer} {run}".encode(), socket.MSG_DONTWAIT)
+            host.control.send(f"drop {tracer} {run}".encode())
         if now:
             del self._members[tracer]
             self.answer(f"ended {tracer} {run} {_SIGNALLED}", ())
@@ -85,7 +86,7 @@ class Hosting:
         if host is None:
             return 0  # it was reaped in this moment
         try:
-            packet = host.control.recv(LIMIT, socket.MSG_DONTWAIT)
+            packet = host.control.recv(LIMIT)
         except BlockingIOError:
             return 0
         except OSError:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from running import QUIET, RunningAgent
+from running import QUIET, RunningAgent, processes_of
+
+from scalpels_exporter.catalog import builtin_folder, builtin_shelf
 
 pytestmark = pytest.mark.root
 IN_A_NAMESPACE = ["unshare", "--mount", "sh", "-c"]
@@ -18,6 +23,8 @@ WITHOUT_HEADERS = [
     "sh",
 ]
 WITHOUT_PERFMON = ["capsh", "--drop=cap_perfmon,cap_sys_admin", "--", "-c", 'exec "$@"', "sh"]
+WITHOUT_BTF = [*IN_A_NAMESPACE, 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
+IN_A_CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc"]
 LITTLE = {
     "256 file descriptors": ["prlimit", "--nofile=256:256"],
     "8 MiB of locked memory": ["prlimit", "--memlock=8388608:8388608"],
@@ -42,6 +49,90 @@ def test_a_tracer_runs_with_little(
 ) -> None:
     agent = start_agent(settings(tracer_folder), user=LITTLE[host])
     until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
+
+
+def known_calls() -> Sequence[str]:
+    [calls] = [one for one in builtin_shelf().found["syscalls"].tracer.parameters if one.name == "calls"]
+    return calls.choices
+
+
+def shown(agent: RunningAgent, tracer: str) -> str:
+    """The state of the tracer; running only when it has counted what the agent's own processes do."""
+    state: str = agent.tracer(tracer)["state"]
+    counts = (v for (name, _), v in agent.samples().items() if name == f"scalpels_{tracer}_seconds_count")
+    return state if state != "running" or sum(counts) > 0 else "silent"
+
+
+def test_fs_and_syscalls_run_with_little_and_all_their_probes(
+    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+) -> None:
+    both = [*LITTLE["256 file descriptors"], *LITTLE["8 MiB of locked memory"]]
+    agent = start_agent(f"{QUIET}  fs: {{}}\n  syscalls: {{}}\n", user=both)
+    for tracer in ("fs", "syscalls"):
+        until(lambda tracer=tracer: shown(agent, tracer) == "running", 30, f"{tracer} counts")
+        told = re.search(rf'msg="(\d+) probes on .* tracer={tracer}$', agent.log.read_text(), re.MULTILINE)
+        assert told is not None
+        assert int(told[1]) > 40
+
+
+def test_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(
+    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+) -> None:
+    calls = ", ".join(known_calls()[:20])  # two probes each
+    agent = start_agent(f"{QUIET}  syscalls: {{calls: [{calls}]}}\n", user=["prlimit", "--nofile=32:256"])
+    until(lambda: agent.tracer("syscalls")["state"] == "running", 30, "it runs")
+
+
+def test_more_probes_than_descriptors_are_told_before_any_is_on(
+    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+) -> None:
+    calls = ", ".join(known_calls()[:200])
+    agent = start_agent(f"{QUIET}  syscalls: {{calls: [{calls}]}}\n", user=LITTLE["256 file descriptors"])
+    until(lambda: agent.tracer("syscalls")["state"] == "unsupported", 20, "it is unsupported")
+    assert re.search(
+        r"its probes take \d+ file descriptors, and of 256 it may have \d+ are left: raise LimitNOFILE=",
+        agent.tracer("syscalls")["why"],
+    )
+    until(lambda: agent.tracer("programs")["state"] == "running", 20, "what is small enough runs")
+
+
+def test_an_agent_with_process_numbers_of_its_own_counts_nobody_under_a_wrong_name(
+    start_agent: Callable[..., RunningAgent], until: Callable[..., object]
+) -> None:
+    agent = start_agent(f"{QUIET}  syscalls: {{}}\n", user=IN_A_CONTAINER)
+    for tracer in ("syscalls", "programs"):
+        until(lambda tracer=tracer: agent.tracer(tracer)["state"] == "unsupported", 20, f"{tracer} is unsupported")
+        assert "the agent sees other process numbers than the kernel" in agent.tracer(tracer)["why"]
+        assert "hostPID" in agent.tracer(tracer)["why"]
+    [inside, *_] = processes_of(agent.pid)[1:]
+    os.kill(inside, signal.SIGTERM)  # unshare passes none on
+    agent.process.wait(15)
+
+
+def test_what_needs_the_type_information_says_so_and_the_rest_runs(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    settings = f"tracer_folders: [{tracer_folder}]\n{QUIET}  fs: {{}}\n  syscalls: {{}}\n  faults: {{}}\n"
+    agent = start_agent(settings, user=WITHOUT_BTF)
+    for name in ("fs", "syscalls"):
+        until(lambda name=name: agent.tracer(name)["state"] == "unsupported", 20, f"{name} is unsupported")
+        assert (
+            "/sys/kernel/btf/vmlinux not there (boot a kernel with CONFIG_DEBUG_INFO_BTF" in agent.tracer(name)["why"]
+        )
+    until(lambda: (agent.value("scalpels_faults_total", program="scalpels") or 0) > 0, 30, "faults are counted")
+    assert agent.tracer("programs")["state"] == "running"
+
+
+def test_fs_does_not_run_on_offsets_that_are_wrong_for_a_known_file(
+    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+) -> None:
+    for suffix in (".py", ".bpf.c"):  # the tracer itself under another name, with a self-test that is not passed
+        text = (builtin_folder() / f"fs{suffix}").read_text().replace("scalpels_fs_", "scalpels_files_")
+        text = text.replace('name="fs"', 'name="files"').replace("    return number;\n", "    return number + 1;\n")
+        (tracer_folder / f"files{suffix}").write_text(text)
+    agent = start_agent(settings(tracer_folder, "files: {}"))
+    until(lambda: agent.tracer("files")["state"] == "unsupported", 30, "it is unsupported")
+    assert "the offsets that the kernel's BTF gives are wrong for a known file" in agent.tracer("files")["why"]
 
 
 @pytest.mark.parametrize(

@@ -1,52 +1,76 @@
-"""Whatever is killed, nothing stays in the kernel, and what can come back does."""
+"""Whatever is killed at whatever moment, nothing stays in the kernel or on disk, and what can come back does."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import shutil
 import signal
-import subprocess
+import string
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import QUIET, RunningAgent, processes_of
+from leftovers import PRIVATE, Places, held_by, left_of
+from running import QUIET, ROOT, RunningAgent, lives, processes_of, wait_until
 
 pytestmark = pytest.mark.root
-ROUNDS = 20
+KILLS = 20
+LOADING_SECONDS = 0.35  # a loader's life, about
+Until = Callable[..., Any]
 
 
-def kernel_objects() -> list[str]:
-    """Programs of the tracer that only these tests have, and links to them; other agents may run on this host."""
-    programs = [one for one in shown("prog") if one.get("name") == "on_fault"]
-    mine = {one["id"] for one in programs}
-    links = [one for one in shown("link") if one.get("prog_id") in mine]
-    return [f"program {one['id']}" for one in programs] + [f"link {one['id']}" for one in links]
+@dataclass
+class Victims:
+    """Agents whose tracer has names in the kernel that no other agent on this machine has."""
+
+    start: Callable[..., RunningAgent]
+    folder: Path
+    kept: tuple[Path, ...]
+    mark: str
+    held: set[str] = field(default_factory=set)
+    places: list[Places] = field(default_factory=list)
+
+    def agent(self) -> RunningAgent:
+        settings = f"tracer_folders: [{self.folder}]\n{QUIET}  faults: {{}}\n  programs: {{}}\n"
+        agent = self.start(settings, user=[*PRIVATE, *map(str, self.kept), "--"])
+        self.places.append(Places(agent.pid, self.kept))
+        return agent
+
+    def kill(self, agent: RunningAgent, pid: int) -> None:
+        """And remembers what the agent had in the kernel at this moment."""
+        self.held |= held_by(agent.tree())
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    def assert_nothing_is_left(self) -> None:
+        wait_until(lambda: not left_of(self.mark, self.held), 20, "nothing is left in the kernel")
+        assert set().union(*(places.files() for places in self.places)) == set()
 
 
-def shown(kind: str) -> list[dict[str, Any]]:
-    done = subprocess.run(["bpftool", "-j", kind, "show"], capture_output=True, check=True, timeout=20)
-    found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
-    return found
-
-
-@pytest.fixture(autouse=True)
-def _tools(bcc: None) -> None:
-    if shutil.which("bpftool") is None:
-        pytest.skip("needs bpftool")
-
-
-def settings(folder: Path) -> str:
-    return f"tracer_folders: [{folder}]\n{QUIET}  faults: {{}}\n"
+@pytest.fixture
+def victims(
+    bcc: None, start_agent: Callable[..., RunningAgent], tracer_folder: Path, open_folder: Path
+) -> Iterator[Victims]:
+    for command in ("bpftool", "unshare"):
+        if shutil.which(command) is None:
+            pytest.skip(f"needs {command}")
+    mark = "".join(random.choices(string.ascii_lowercase, k=8))
+    for name in ("faults.py", "faults.bpf.c"):  # the kernel keeps 15 characters of a name
+        file = tracer_folder / name
+        file.write_text(file.read_text().replace("on_fault", f"on_{mark}"))
+    victims = Victims(start_agent, tracer_folder, (open_folder, tracer_folder, ROOT), mark)
+    yield victims
+    for places in victims.places:
+        places.close()
 
 
 def named(agent: RunningAgent, name: str) -> list[int]:
-    """Processes of the agent by what `ps` calls them."""
+    """Processes of the agent by what `ps` calls them; a worker comes before its loader."""
     found = []
     for pid in processes_of(agent.pid):
         with contextlib.suppress(OSError):
@@ -55,50 +79,104 @@ def named(agent: RunningAgent, name: str) -> list[int]:
     return found
 
 
+def worker_of(agent: RunningAgent, tracer: str, start: int) -> int | None:
+    """The worker's pid once it has been started for the `start`-th time."""
+    told = agent.tracer(tracer)
+    pid: int | None = told["pid"] if told["starts"] == start else None
+    return pid
+
+
+def after(until: Until, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    until(lambda: time.monotonic() >= deadline, seconds + 5)
+
+
 @pytest.mark.parametrize("victim", ["agent", "spawner"])
-def test_an_agent_whose_process_is_killed_at_any_moment_leaves_nothing_in_the_kernel(
-    victim: str, start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+def test_an_agent_whose_process_is_killed_at_any_moment_leaves_nothing(
+    victim: str, victims: Victims, until: Until
 ) -> None:
-    before = kernel_objects()
     moments = random.Random(23)
-    for _ in range(ROUNDS):
-        agent = start_agent(settings(tracer_folder))
-        deadline = time.monotonic() + moments.uniform(0, 1.2)
-        until(lambda: time.monotonic() >= deadline, 5)  # noqa: B023 - called before the next round
-        agent.tree()
-        pid = agent.pid if victim == "agent" else named(agent, "scalpels-spawn")[0]
-        os.kill(pid, signal.SIGKILL)
-        agent.process.wait(15)
-        until(lambda: not agent.survivors(), 10, "every process has ended")  # noqa: B023
-    until(lambda: kernel_objects() == before, 20, "nothing is left in the kernel")
+    for _ in range(KILLS):
+        agent = victims.agent()
+        after(until, moments.uniform(0, 2 * LOADING_SECONDS))
+        victims.kill(agent, agent.pid if victim == "agent" else named(agent, "scalpels-spawn")[0])
+        assert agent.process.wait(15) == (-signal.SIGKILL if victim == "agent" else 1)
+        until(lambda: not agent.survivors(), 10, "every process has ended")  # noqa: B023 - called before the next round
+        if victim == "spawner":
+            assert "the spawner is gone, so no worker can be kept: the agent ends" in agent.log.read_text()
+    victims.assert_nothing_is_left()
 
 
-def test_a_worker_or_loader_that_is_killed_comes_back_and_leaves_nothing(
-    start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
+def running(agent: RunningAgent) -> bool:
+    return all(agent.tracer(name)["state"] == "running" for name in ("faults", "programs"))
+
+
+def programs_of(victims: Victims, agent: RunningAgent) -> int:
+    """Of the tracer, in the kernel; each is there once when all has come back."""
+    return len([one for one in left_of(victims.mark, set()) if one.startswith("prog")])
+
+
+@pytest.mark.parametrize("tracer", ["faults", "programs"])
+def test_a_worker_that_is_killed_at_any_moment_comes_back_and_leaves_nothing(
+    tracer: str, victims: Victims, until: Until
 ) -> None:
-    before = kernel_objects()
-    agent = start_agent(settings(tracer_folder))
-
-    def up() -> bool:
-        return all(agent.tracer(name)["state"] == "running" for name in ("faults", "programs"))
-
-    until(up, 30, "both run")
-    there = len(kernel_objects())
+    agent = victims.agent()
+    other = {"faults": "programs", "programs": "faults"}[tracer]
+    until(lambda: running(agent), 30, "both run")
+    there = programs_of(victims, agent)
     moments = random.Random(5)
-    for round in range(ROUNDS):
-        # By turns the whole worker while it runs, and what it has forked while it loads.
-        for pid in named(agent, "sc:faults")[:1] if round % 2 else named(agent, "sc:programs")[:1]:
-            os.kill(pid, signal.SIGKILL)
-        agent.post("/api/v1/tracers/faults/start", {})
-        agent.post("/api/v1/tracers/programs/start", {})
-        deadline = time.monotonic() + moments.uniform(0, 0.6)
-        until(lambda: time.monotonic() >= deadline, 5)  # noqa: B023
-        for pid in [child for one in named(agent, "sc:faults") for child in processes_of(one)[1:]]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # a loader at work
-    for name in ("faults", "programs"):
-        agent.post(f"/api/v1/tracers/{name}/start", {})
-    until(up, 60, "both run again")
-    until(lambda: len(kernel_objects()) == there, 20, "each program is there once")
+    for kills in range(1, KILLS + 1):
+        worker = until(lambda: worker_of(agent, tracer, kills), 10, "it has a worker")  # noqa: B023
+        after(until, moments.uniform(0, 1.5 * LOADING_SECONDS))
+        victims.kill(agent, worker)
+        until(lambda: agent.tracer(tracer)["exits"] == {"signal": kills}, 10, "its end is told")  # noqa: B023
+        if kills < KILLS:
+            agent.post(f"/api/v1/tracers/{tracer}/start", {})  # leaves the back-off
+    until(lambda: running(agent), 30, "both run again, by themselves")
+    assert agent.tracer(tracer)["starts"] == KILLS + 1
+    assert agent.tracer(other)["starts"] == 1
+    until(lambda: programs_of(victims, agent) == there, 20, "each program is there once")
     agent.close()
-    until(lambda: kernel_objects() == before, 20, "nothing is left in the kernel")
+    victims.assert_nothing_is_left()
+
+
+def test_a_loader_that_is_killed_at_any_moment_takes_all_that_it_made_with_it_and_another_comes(
+    victims: Victims, until: Until
+) -> None:
+    agent = victims.agent()
+    until(lambda: running(agent), 30, "both run")
+    there = programs_of(victims, agent)
+    moments = random.Random(7)
+
+    def killed() -> int:
+        found: int = agent.tracer("faults")["exits"].get("exit", 0)
+        return found
+
+    def loader_at_work() -> int:
+        agent.post("/api/v1/tracers/faults/stop", {})
+        until(lambda: not named(agent, "sc:faults"), 10, "it has no worker")
+        agent.post("/api/v1/tracers/faults/start", {})
+        _, loader, *_ = until(lambda: len(found := named(agent, "sc:faults")) > 1 and found, 10, "a loader works")
+        return int(loader)
+
+    loader, begun = loader_at_work(), time.monotonic()
+    until(lambda: not lives(loader), 30, "it is done")
+    life = time.monotonic() - begun
+    rounds = 0
+    while killed() < KILLS:  # one that was done before it could be killed does not count
+        rounds += 1
+        assert rounds <= 3 * KILLS
+        loader, before = loader_at_work(), killed()
+        after(until, moments.uniform(0, life))
+        victims.kill(agent, loader)
+        until(lambda: killed() > before or running(agent), 30, "its worker has told so, or was served")  # noqa: B023
+        if killed() > before:
+            assert "the loader ended before it was done" in agent.tracer("faults")["why"]
+    assert killed() == KILLS
+    until(lambda: not left_of(victims.mark, set()), 20, "nothing is left, while the agent goes on")
+    agent.post("/api/v1/tracers/faults/start", {})
+    until(lambda: running(agent), 30, "both run")
+    assert agent.tracer("programs")["starts"] == 1
+    until(lambda: programs_of(victims, agent) == there, 20, "each program is there once")
+    agent.close()
+    victims.assert_nothing_is_left()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import runpy
 from pathlib import Path
 
 import pytest
 from running import ROOT
 
+from scalpels_exporter.catalog import find
+from scalpels_exporter.declare import Bpf, Parser, Tracer
+
 STEMS = sorted((ROOT / "tracers").glob("*.py"))
+KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf | Parser)]
 OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.", "scalpels_exporter.routes.")
 
 
@@ -31,3 +36,14 @@ def test_a_tracer_imports_declarations_and_decoders_only(path: Path) -> None:
 @pytest.mark.parametrize("path", STEMS, ids=lambda path: path.stem)
 def test_a_tracer_has_tests_of_its_own_under_its_stem(path: Path) -> None:
     assert list((ROOT / "tests" / "tracers" / path.stem).glob("test_*.py"))
+
+
+@pytest.mark.parametrize("tracer", KERNEL_PROGRAMS, ids=lambda tracer: tracer.name)
+def test_a_kernel_program_has_a_case_for_every_kernel(tracer: Tracer) -> None:
+    case = runpy.run_path(str(ROOT / "tests" / "tracers" / tracer.name / "case.py"))
+    assert callable(case["work"])
+    assert isinstance(case["PARAMETERS"], dict)
+    hosts = isinstance(tracer.runs, Bpf) and tracer.runs.calls  # what it sees others count
+    assert case["COUNTS"] or hosts
+    names = tuple(metric.name for metric in tracer.metrics)
+    assert [text for text in case["COUNTS"] if not text.startswith(names)] == []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from prometheus_server import Prometheus
 from running import RunningAgent, wait_until
 
 Start = Callable[..., RunningAgent]
@@ -19,55 +16,10 @@ Until = Callable[..., Any]
 pytestmark = [pytest.mark.server, pytest.mark.root]  # every default tracer is expected to run
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Prometheus:
-    def __init__(self, folder: Path, target: str) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        config = folder / "prometheus.yml"
-        job = {
-            "job_name": "scalpels",
-            "scrape_interval": "1s",
-            "scrape_timeout": "1s",
-            "static_configs": [{"targets": [target]}],
-        }
-        config.write_text(json.dumps({"scrape_configs": [job]}))
-        self._log = (folder / "prometheus.log").open("wb")
-        self.process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder}/data",
-                f"--web.listen-address={self.url.removeprefix('http://')}",
-            ],
-            stdout=self._log,
-            stderr=self._log,
-        )
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=5).json()
-        found: list[dict[str, Any]] = answer["data"]["result"]
-        return found
-
-    def number(self, expression: str) -> float | None:
-        found = self.query(expression)
-        return float(found[0]["value"][1]) if found else None
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-        self._log.close()
-
-
 @pytest.fixture
-def scraped(start_agent: Start, tmp_path: Path, workers: Path) -> Iterator[tuple[RunningAgent, Prometheus]]:
-    if shutil.which("prometheus") is None:
-        pytest.skip("needs Debian's package prometheus")
+def scraped(
+    start_agent: Start, start_prometheus: Callable[[str], Prometheus], workers: Path
+) -> tuple[RunningAgent, Prometheus]:
     config = (
         "tracers:\n"
         f"  honest:\n    command: [/usr/bin/python3, -S, {workers}/is_honest.py, honest]\n"
@@ -75,9 +27,7 @@ def scraped(start_agent: Start, tmp_path: Path, workers: Path) -> Iterator[tuple
         "    metric: {name: scalpels_honest_events_total, type: counter, help: Events., labels: [kind]}\n"
     )
     agent = start_agent(config)
-    prometheus = Prometheus(tmp_path, f"127.0.0.1:{agent.port}")
-    yield agent, prometheus
-    prometheus.close()
+    return agent, start_prometheus(f"127.0.0.1:{agent.port}")
 
 
 def test_prometheus_scrapes_the_agent_and_its_queries_agree(

@@ -26,6 +26,8 @@ class CurlSession(HttpSession):
 
     def perform(self, calls: Iterable[Call], tally: HttpTally) -> None:
         asked = list(calls)
+        if not asked:
+            return
         with tempfile.TemporaryDirectory(prefix="scalpels-curl-") as folder:
             config = Path(folder, "config")
             config.write_text("next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked)))

@@ -1,12 +1,12 @@
 """The jobs of every HTTP load: connections are opened first, and used later.
 
-    use      {target, options}             where to connect and how; before all others
-    connect  {count}                       so many more sessions, one connection each, opened now; a client that opens none
-                                           without a request asks once for /warm
-    run      {mix, count, times, …}        count calls of a mix of calls.py over all sessions, a thread (or coroutine) each;
-                                           `times`: a file for the nanoseconds until the first byte (raw) or the headers of
-                                           each answer; the rest goes to the mix
-    close    {}                            all
+    use      {target, options}         where to connect and how; before all others
+    connect  {count}                   so many more sessions, one connection each, opened now; a client that opens none
+                                       without a request asks once for /warm
+    run      {mix, count, times, …}    count calls of a mix of calls.py over all sessions, a thread (or coroutine) each;
+                                       `times`: a file for the nanoseconds until the first byte (raw) or the headers of
+                                       each answer; the rest goes to the mix
+    close    {}                        all
 
 The option `close`, of every client: each request asks for the end of the connection, as it has to where a server keeps
 none and does not say so.
@@ -45,7 +45,9 @@ class HttpTally:
         self.report.body_bytes += size
         self.times.append((f"{call.method} {status}", took))
         if (status, size) != (call.status, call.asked):
-            self.report.unexpected.append(f"{status} with {size} bytes instead of {call.status} with {call.asked}: {call.target}")
+            self.report.unexpected.append(
+                f"{status} with {size} bytes instead of {call.status} with {call.asked}: {call.target}"
+            )
 
 
 class HttpSession(ABC):

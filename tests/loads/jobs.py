@@ -1,7 +1,7 @@
-"""The child's side of a load: jobs come as lines on stdin, `name {arguments as JSON}`, each answered by one line of JSON.
+"""The child's side of a load: a job is a line on stdin, `name {arguments as JSON}`; each is answered by a line of JSON.
 
-The first line said is `ready`. An answer is `{"answer": …}`, or `{"failed": …}` with what went wrong inside the job; the
-end of stdin ends the load.
+The first line said is `ready`. An answer is `{"answer": …}`, `{"unsupported": …}`, or `{"failed": …}` with what went
+wrong inside the job; the end of stdin ends the load.
 """
 
 from __future__ import annotations
@@ -32,9 +32,15 @@ def serve(jobs: Mapping[str, Job]) -> None:
     for line in sys.stdin:
         name, _, arguments = line.partition(" ")
         try:
-            answer: dict[str, Any] = {"answer": jobs[name.strip()](**json.loads(arguments or "{}"))}
+            answer: dict[str, Any] = {"answer": _job(jobs, name.strip())(**json.loads(arguments or "{}"))}
         except Unsupported as error:
             answer = {"unsupported": str(error)}
         except Exception:  # the test gets it, and fails
             answer = {"failed": traceback.format_exc()}
         say(json.dumps(answer))
+
+
+def _job(jobs: Mapping[str, Job], name: str) -> Job:
+    if name not in jobs:
+        raise Unsupported(f"there is no job {name} here, but {', '.join(jobs)}")
+    return jobs[name]

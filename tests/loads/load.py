@@ -32,7 +32,7 @@ class Load(Generic[R]):
     report: type[R]
 
     def __init__(self, client: str, target: Target, mark: str = "mark-of-the-load", **options: Any) -> None:
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"loads.{client}_load", mark],
             stdin=subprocess.PIPE,
@@ -50,10 +50,10 @@ class Load(Generic[R]):
             self.end()
             raise
 
-    def do(self, job: str, /, seconds: float = 300, **arguments: Any) -> R:
-        """The report of one job, which may take so long."""
+    def do(self, job: str, /, *, within: float = 300, **arguments: Any) -> R:
+        """The report of one job, which may take so many seconds."""
         self.say(job, **arguments)
-        return self.hear(seconds)
+        return self.hear(within)
 
     def say(self, job: str, /, **arguments: Any) -> None:
         """Begins a job; `hear` ends it."""
@@ -61,8 +61,8 @@ class Load(Generic[R]):
         self._process.stdin.write(f"{job} {json.dumps(arguments)}\n".encode())
         self._process.stdin.flush()
 
-    def hear(self, seconds: float = 300) -> R:
-        return self.report.from_dict(self._answer(seconds))
+    def hear(self, within: float = 300) -> R:
+        return self.report.from_dict(self._answer(within))
 
     def _answer(self, seconds: float) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._line(seconds))

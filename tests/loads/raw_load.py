@@ -1,6 +1,8 @@
 """An HTTP load on bare sockets. Options of its own: depth (1), split (0).
 
-    depth   so many requests go out in one send before their answers are read
+    depth   so many requests go out in one send before their answers are read: gunicorn's eventlet worker,
+            eventlet.wsgi, aiohttp (but for a request that closes), Apache and nginx answer them all; gthread and uWSGI
+            do not
     split   each request goes out in pieces of so many bytes
 
 Its times are from the end of the request's last send to the end of the answer's first read; with `depth`, of the first
@@ -33,6 +35,8 @@ class RawSession(HttpSession):
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX if self.target.socket else socket.AF_INET)
             self._socket.settimeout(30)
+            if not self.target.socket:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces stay pieces
             self._socket.connect(self.target.socket or (self.target.host, self.target.port))
             self._buffer = b""
             self._tally.report.connections["opened"] += 1

@@ -1,4 +1,4 @@
-"""What every SQL client of the loads can do: one connection that runs statements and says what its driver sent besides."""
+"""What every SQL client of the loads can do: run statements on one connection, and say what its driver sent besides."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A load through SQLAlchemy's pool: each group of statements takes a connection out and gives it back.
 
-The target's system decides between PyMySQL and psycopg. `connect` opens so many connections, which as many threads share;
-option `threads`: how many instead. Transactions are SQLAlchemy's: it begins them, and rolls back what was not committed
-when a connection comes back to the pool.
+The target's system decides between PyMySQL and psycopg. `connect` opens so many connections, which as many threads
+share; option `threads`: how many instead. Transactions are SQLAlchemy's: it begins them, and rolls back what was not
+committed when a connection comes back to the pool.
 """
 
 from __future__ import annotations

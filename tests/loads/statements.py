@@ -201,9 +201,8 @@ def traps(system: str, fresh: Iterator[int], **_: Any) -> Iterator[Group]:
 
 
 MIXES: dict[str, Mix] = {
-    name: mix
-    for name, mix in globals().items()
-    if name in "mixed plain errors transactions thinking prepared several big wide results traps".split()
+    mix.__name__: mix
+    for mix in (mixed, plain, errors, transactions, thinking, prepared, several, big, wide, results, traps)
 }
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scalpels_exporter.bpf.tracefs import NoTracefs
 from scalpels_exporter.capabilities import NAMES as CAPABILITIES
 from scalpels_exporter.declare import Bpf, Command, Gauge, Generator, Needs, Tracepoint, Tracer
-from scalpels_exporter.needs import Lack, held, kernel_version, lacks
+from scalpels_exporter.needs import Lack, for_a_unit, held, kernel_version, lacks
 
 RELEASE = "6.1.0-28-amd64"
 
@@ -236,13 +237,70 @@ def test_a_kernel_program_needs_bcc_and_some_headers(module: bool, headers: bool
         release="6.1.0-9-amd64",
         has_module=lambda _: module,
         find_headers=lambda: headers or None,
+        find_tracefs=lambda: True,
     )
     assert len(found) == len(whats)
     assert all(str(lack).startswith(what) for lack, what in zip(found, whats, strict=True))
 
 
-def test_a_kernel_program_needs_the_capabilities_to_load_one() -> None:
-    runs = Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
-    tracer = Tracer("try", "X.", (Gauge("scalpels_try_x", "X."),), runs)
-    found = lacks(tracer, capabilities=set(), has_module=lambda _: True, find_headers=lambda: True)
-    assert [lack.what for lack in found] == ["capabilities CAP_BPF, CAP_PERFMON missing"]
+KERNEL_PROGRAM = Tracer(
+    "try", "X.", (Gauge("scalpels_try_x", "X."),), Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
+)
+
+
+def closed() -> None:
+    raise NoTracefs("root alone may look into it")
+
+
+@pytest.mark.parametrize(
+    ("have", "find_tracefs", "whats"),
+    [
+        ({"CAP_BPF", "CAP_PERFMON"}, lambda: True, []),
+        (set(), lambda: True, ["capabilities CAP_BPF, CAP_PERFMON missing"]),
+        (set(), closed, ["capabilities CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH missing"]),
+        ({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"}, closed, []),
+        (
+            {"CAP_BPF", "CAP_PERFMON"},
+            lambda: None,
+            ["tracefs is not mounted, and mounting it takes CAP_SYS_ADMIN"],
+        ),
+        ({"CAP_SYS_ADMIN"}, lambda: None, []),
+    ],
+)
+def test_a_kernel_program_needs_the_capabilities_to_load_one_and_to_find_its_probes(
+    have: set[str], find_tracefs: Callable[[], object], whats: list[str]
+) -> None:
+    found = lacks(
+        KERNEL_PROGRAM,
+        capabilities=have,
+        has_module=lambda _: True,
+        find_headers=lambda: True,
+        find_tracefs=find_tracefs,
+    )
+    assert [lack.what for lack in found] == whats
+
+
+def test_a_kernel_program_needs_the_numbers_that_processes_have_on_the_host(tmp_path: Path) -> None:
+    own = tmp_path / "self" / "ns"
+    own.mkdir(parents=True)
+    (own / "pid").touch()  # another file than the host's namespace, which every Linux numbers alike
+    found = lacks(
+        KERNEL_PROGRAM,
+        str(tmp_path),
+        capabilities={"CAP_BPF", "CAP_PERFMON"},
+        has_module=lambda _: True,
+        find_headers=lambda: True,
+        find_tracefs=lambda: True,
+    )
+    assert [lack.what.partition(":")[0] for lack in found] == ["the agent sees other process numbers than the kernel"]
+    assert "hostPID" in found[0].cure
+
+
+def test_what_a_unit_gives_is_what_all_its_tracers_need_together() -> None:
+    other = tracer(Needs(capabilities=("CAP_NET_ADMIN", "CAP_BPF")))
+    assert for_a_unit([other]) == ["CAP_BPF", "CAP_NET_ADMIN"]
+    both = ["CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN", "CAP_PERFMON"]
+    for find_tracefs in (lambda: True, closed):
+        assert for_a_unit([other, KERNEL_PROGRAM], find_tracefs) == both
+    assert for_a_unit([KERNEL_PROGRAM], lambda: None)[-1] == "CAP_SYS_ADMIN"  # to mount tracefs
+    assert for_a_unit([]) == []

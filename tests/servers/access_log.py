@@ -55,7 +55,11 @@ class AccessLog:
                 yield Served(found["method"], found["path"], int(found["status"]), size, seconds)
 
     def requests(self, at_least: int = 0) -> Counter[Request]:
-        """(method, path, status) → times. A server writes its line after the answer: waits until there are so many."""
+        """(method, path, status) → times. A server writes its line after the answer: waits until there are so many.
+
+        For the same reason this is made before the first call that is to be counted, and after the lines of those
+        before it.
+        """
         if at_least:
             wait_until(lambda: sum(1 for _ in self.lines()) >= at_least, 20, f"{at_least} lines in the access log")
         return Counter(line.request for line in self.lines())

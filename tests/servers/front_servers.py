@@ -16,7 +16,7 @@ from servers.uwsgi_server import Uwsgi
 
 FILES = (0, 10, 1_000, 100_000, 5_000_000)
 MODULES = Path("/usr/lib/apache2/modules")
-LOADED = "authz_core log_config mime mpm_event proxy proxy_uwsgi unixd"  # those that are not built in
+LOADED = "authz_core log_config mpm_event proxy proxy_uwsgi unixd"  # those that are not built in
 
 
 class FrontServer(HttpServer):
@@ -29,7 +29,8 @@ class FrontServer(HttpServer):
     def prepare(self) -> None:
         files = self.folder / "root" / "files"
         files.mkdir(parents=True)
-        (files.parent / READINESS.removeprefix("/")).write_text("yes")
+        for path in (READINESS, "/warm"):  # asked by us, and by loads that open their connections with a call
+            (files.parent / path.removeprefix("/")).write_text("x")
         for size in FILES:
             (files / str(size)).write_bytes(b"x" * size)
         (self.folder / "configuration").write_text(self.configuration())

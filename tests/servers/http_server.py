@@ -1,4 +1,4 @@
-"""What the HTTP servers of the tests have in common: an access log of one form, a readiness check, a target for loads."""
+"""What the HTTP servers of the tests have in common: the access log's form, a readiness check, a target for loads."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class HttpServer(Server):
     has_socket = True
     unit = MICROSECONDS  # of the access log's time
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.access = self.folder / "access.log"
+    @property
+    def access(self) -> Path:
+        return self.folder / "access.log"
 
     def environment(self) -> dict[str, str]:
         paths = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))

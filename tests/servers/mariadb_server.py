@@ -77,9 +77,10 @@ class MariaDb(Server):
         **options: str | int | bool,
     ) -> None:
         super().__init__()
-        self.data = self.folder / "data"
         self.password = secrets.token_hex(8)
-        self.certificate, self._key = make_certificate(self.folder) if tls else (None, None)
+        self.certificate: Path | None = None
+        self._key: Path | None = None
+        self._tls = tls
         self.options: dict[str, str | int | bool] = {
             "userstat": userstat,
             "performance_schema": performance_schema,
@@ -90,9 +91,16 @@ class MariaDb(Server):
     def _innodb(self) -> list[str]:
         return ["--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
 
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
     def prepare(self) -> None:
         self.data.mkdir(mode=0o700)
-        self.own(self.data, *([self.certificate, self._key] if self.certificate and self._key else []))
+        self.own(self.data)
+        if self._tls:
+            self.certificate, self._key = make_certificate(self.folder)
+            self.own(self.certificate, self._key)
         self.run(
             [
                 *(program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db"),
@@ -202,7 +210,8 @@ class MariaDb(Server):
             {
                 str(event).removeprefix("statement/"): int(times)
                 for event, times in self.query(
-                    "SELECT event_name, count_star FROM performance_schema.events_statements_summary_by_user_by_event_name"
+                    "SELECT event_name, count_star FROM"
+                    " performance_schema.events_statements_summary_by_user_by_event_name"
                     f" WHERE user = '{user}' AND count_star > 0"
                 )
             }

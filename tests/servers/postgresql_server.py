@@ -29,8 +29,9 @@ UNCOUNTED = ("PREPARE", "EXECUTE", "DEALLOCATE")
 class PostgreSqlCounts:
     """What happened in the database `shop` between two readings, which are made in another one.
 
-    A statement that fails is not in pg_stat_statements; neither are the UNCOUNTED ones, nor what runs inside a function,
-    nor a statement other than SELECT, INSERT, UPDATE, DELETE when it is executed again by its name. A backend says what belongs into pg_stat_database when it ends, or up to 10 s later.
+    A statement that fails is not in pg_stat_statements; neither are the UNCOUNTED ones, nor what runs inside a
+    function, nor a statement other than SELECT, INSERT, UPDATE, DELETE when it is executed again by its name. A backend
+    says what belongs into pg_stat_database when it ends, or up to 10 s later.
     """
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)  # (user, text without its literals)
@@ -62,10 +63,10 @@ class PostgreSql(Server):
 
     def __init__(self, *, tls: bool = False, max_connections: int = 200, **settings: str | int | bool) -> None:
         super().__init__()
-        self.data = self.folder / "data"
-        self.socket = self.folder / f".s.PGSQL.{self.port}"
         self.password = secrets.token_hex(8)
-        self.certificate, self._key = make_certificate(self.folder) if tls else (None, None)
+        self.certificate: Path | None = None
+        self._key: Path | None = None
+        self._tls = tls
         self.settings: dict[str, str | int | bool] = {
             "max_connections": max_connections,
             # Nothing of this data is kept.
@@ -81,10 +82,21 @@ class PostgreSql(Server):
             **settings,
         }
 
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / f".s.PGSQL.{self.port}"
+
     def prepare(self) -> None:
         word = self.folder / "password"
         word.write_text(self.password)
-        self.own(word, *([self.certificate, self._key] if self.certificate and self._key else []))
+        self.own(word)
+        if self._tls:
+            self.certificate, self._key = make_certificate(self.folder)
+            self.own(self.certificate, self._key)
         self.run(
             [
                 *(program("initdb", *PROGRAMS), f"--pgdata={self.data}", f"--username={ADMINISTRATOR}"),

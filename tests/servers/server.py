@@ -25,6 +25,7 @@ LOOPBACK = "127.0.0.1"
 # Below the ports that the kernel gives to clients, so that no connection takes one between choosing and listening.
 PORTS = range(20_000, 32_000)
 SBIN = ("/usr/sbin", "/sbin")  # not on every user's PATH
+NOWHERE = Path("/nonexistent")  # the folder of a server that was not started: close() removes what it names
 ESTABLISHED, CLOSE_WAIT = "01", "08"  # /proc/net/tcp
 CONNECTED = "03"  # /proc/net/unix
 _given: set[int] = set()
@@ -66,15 +67,20 @@ class Server:
     patience = 30.0  # seconds until it answers
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"scalpels-{self.name}-"))
-        self.folder.chmod(0o755)
+        self.folder = NOWHERE
         self.port = free_port()
-        self.socket = self.folder / "socket"
-        self.log = self.folder / "log"
         self.pid = 0
         self.seen: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._watching = 0  # connections of those who read its truth
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
 
     def prepare(self) -> None:
         """Makes what must be in the folder before the start."""
@@ -146,6 +152,8 @@ class Server:
         wait_until(lambda: self.connections() <= self._watching, 20, f"{self.name} has no client any more")
 
     def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"scalpels-{self.name}-"))
+        self.folder.chmod(0o755)
         try:
             self.own(self.folder)
             self.prepare()

@@ -20,8 +20,9 @@ OPTIONS = {
 class Uwsgi(HttpServer):
     """`protocol`: http11 (connections are kept), http (they are not), or uwsgi, which a front server speaks to it.
 
-    The same protocol is spoken on the port and on the Unix socket, but that the latter never keeps a connection. Where it
-    keeps none, it does not say so: loads need their option `close`. It says no 100 Continue and takes no chunked bodies.
+    The same protocol is spoken on the port and on the Unix socket, but that the latter never keeps a connection. Where
+    it keeps none, it does not say so: loads need their option `close`. It says no 100 Continue and takes no chunked
+    bodies.
     """
 
     name = "uwsgi"
@@ -39,7 +40,7 @@ class Uwsgi(HttpServer):
             *(f"--processes={self._workers}", f"--threads={self._threads}", "--listen=100", "--need-app"),
             *(f"--pythonpath={TESTS}", "--module=servers.apps.wsgi_app", "--lazy-apps", "--no-orphans"),
             *(f"--req-logger=file:{self.access}", "--log-format=%(method) %(uri)\t%(status)\t%(rsize)\t%(micros)"),
-            *("--buffer-size=32768", "--enable-threads", "--thunder-lock", "--socket-timeout=60"),
+            *("--buffer-size=32768", "--enable-threads", "--socket-timeout=60", "--worker-reload-mercy=2"),
         ]
 
     def answers(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import Bpf, Counter, Tracepoint, Tracer
+from scalpels_exporter.declare import Bpf, Counter, Parser, Tracepoint, Tracer
 from scalpels_exporter.supervise.wants import Override, Wants
 
 
@@ -53,3 +53,30 @@ def test_a_tracer_that_others_cannot_do_without_is_wanted_as_long_as_they_are() 
     wants.require([programs, fs])
     assert not wants.wanted("programs", False)
     assert wants.why("programs", False) == "stopped by ann"
+
+
+def test_what_a_needed_tracer_needs_is_wanted_too() -> None:
+    kernel = (Tracepoint("syscalls", "sys_exit_read", "on_read"),)
+    runs = {
+        "sql": Parser("wire", ("mysql",)),
+        "http": Parser("wire", ("http",)),
+        "wire": Bpf(kernel, calls="parsers"),
+        "programs": Bpf(kernel),
+    }
+    every = [
+        Chosen(Tracer(name, "X.", (Counter(f"scalpels_{name}_total", "X."),), one), name == "sql")
+        for name, one in runs.items()
+    ]
+    wants = Wants()
+    wants.require(every)
+    assert [wants.wanted(name, name == "sql") for name in runs] == [True, False, True, True]
+    assert wants.why("wire", False) == "needed by sql"
+    assert wants.why("programs", False) == "needed by wire"
+    wants.say("http", Override(True, None, "", "ann"))
+    wants.require(every)
+    assert wants.why("wire", False) == "needed by sql, http"
+    assert wants.why("programs", False) == "needed by wire"
+    wants.say("sql", Override(False, None, "", "ann"))
+    wants.say("http", Override(False, None, "", "ann"))
+    wants.require(every)
+    assert not any(wants.wanted(name, False) for name in runs)

@@ -15,7 +15,6 @@ from types import ModuleType
 
 import pytest
 
-from scalpels_exporter.bpf import headers
 from scalpels_exporter.declare import Tracer
 from scalpels_exporter.intake.intake import Intake
 from scalpels_exporter.intake.snapshot import LabelValues, Snapshot, Value
@@ -104,12 +103,3 @@ def script_fixture() -> Iterator[Callable[..., Script]]:
         for pipe in (one.process.stdin, one.process.stdout, one.process.stderr):
             if pipe is not None:
                 pipe.close()
-
-
-@pytest.fixture
-def kernel_programs() -> None:
-    """Skips where kernel programs cannot be compiled."""
-    if importlib.util.find_spec("bcc") is None:
-        pytest.skip("needs python3-bpfcc")
-    if headers.find() is None:
-        pytest.skip("needs kernel headers")

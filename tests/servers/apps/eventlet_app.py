@@ -14,6 +14,7 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 
 import eventlet.wsgi  # noqa: E402
+
 from servers.apps.wsgi_app import application  # noqa: E402
 
 

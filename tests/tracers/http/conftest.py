@@ -42,7 +42,7 @@ def start(kernel_programs: None, start_agent: Callable[..., RunningAgent], until
 @pytest.fixture
 def talk() -> Iterator[Callable[..., None]]:
     """Says pieces, given as hex, over a connection of its own; see talker.py."""
-    talker = Path(__file__).parents[1] / "sql" / "talker.py"
+    talker = Path(__file__).parents[2] / "talker.py"
     with subprocess.Popen(
         [sys.executable, "-S", str(talker), HOSTILE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

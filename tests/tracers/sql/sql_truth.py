@@ -69,9 +69,10 @@ def statements(verbs: Counter[str], client: str) -> Counter[str]:
 def known_load(
     client: str, target: Target, agent: RunningAgent, until: Callable[..., object], **options: Any
 ) -> Iterator[SqlLoad]:
-    """A load that the agent has a name for."""
+    """A load that the agent has a name for; those before it are gone."""
+    until(lambda: not agent.value("scalpels_programs_processes", program="load"), 30, "the last load is gone")
     with SqlLoad(client, target, MARK, **options) as load:
-        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 15, "the load has its name")
+        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 30, "the load has its name")
         yield load
 
 

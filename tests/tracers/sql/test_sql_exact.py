@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from loads.load import NotSupported, SqlLoad
+from loads.load import SqlLoad
 from running import RunningAgent
 from servers.mariadb_server import MariaDb
 from servers.postgresql_server import PostgreSql
@@ -30,6 +30,11 @@ def postgresql() -> Iterator[PostgreSql]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(SETTINGS, "sql")
+
+
 @pytest.fixture
 def start(
     kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
@@ -37,7 +42,7 @@ def start(
     def start() -> RunningAgent:
         agent = start_agent(SETTINGS)
         until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, 40, "sql is up")
-        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 15, "the load has its name")
+        until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 30, "the load has its name")
         return agent
 
     return start
@@ -86,18 +91,19 @@ def test_statements_are_counted_as_postgresql_counts_them(
 @pytest.mark.parametrize("mix", ["errors", "prepared", "transactions", "traps", "big", "wide"])
 @pytest.mark.parametrize("client", ["pymysql", "connector", "psycopg", "asyncpg"])
 def test_every_kind_of_statement_is_counted(
-    mariadb: MariaDb, postgresql: PostgreSql, start: Callable[[], RunningAgent], client: str, mix: str
+    mariadb: MariaDb,
+    postgresql: PostgreSql,
+    agent: RunningAgent,
+    until: Callable[..., object],
+    client: str,
+    mix: str,
 ) -> None:
     server = mariadb if client in MYSQL_CLIENTS else postgresql
-    with SqlLoad(client, server.target(unix=mix == "traps"), MARK) as load:
-        agent = start()
+    with known_load(client, server.target(unix=mix == "traps"), agent, until) as load:
         load.do("connect", count=CONNECTIONS)
         watched = Watched(agent)
-        try:
-            report = load.do("run", mix=mix, count={"big": 8, "wide": 4}.get(mix, 400))
-            seen = watched.after()
-        except NotSupported as reason:
-            pytest.xfail(f"{client}: {reason}")
+        report = load.do("run", mix=mix, count={"big": 8, "wide": 4}.get(mix, 400))
+        seen = watched.after()
         program = "mariadbd" if server is mariadb else "postgres"
         assert statements(seen.verbs("load", "client"), client) == report.statements
         assert statements(seen.verbs(program, "server"), client) == report.statements
@@ -112,16 +118,9 @@ def test_every_kind_of_statement_is_counted(
 
 @pytest.mark.parametrize("client", ["pymysql", "psycopg"])
 def test_connections_are_opened_refused_and_lost(
-    mariadb: MariaDb,
-    postgresql: PostgreSql,
-    kernel_programs: None,
-    start_agent: Callable[..., RunningAgent],
-    until: Callable[..., object],
-    client: str,
+    mariadb: MariaDb, postgresql: PostgreSql, agent: RunningAgent, until: Callable[..., object], client: str
 ) -> None:
     server = mariadb if client == "pymysql" else postgresql
-    agent = start_agent(SETTINGS)
-    until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, 40, "sql is up")
     with known_load(client, server.target(), agent, until) as load:
         watched = Watched(agent)
         load.do("connect", count=5)
@@ -134,10 +133,8 @@ def test_connections_are_opened_refused_and_lost(
 
 @pytest.mark.parametrize("system", ["mysql", "postgresql"])
 def test_encrypted_connections_are_counted_as_unreadable_and_never_guessed_at(
-    kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object], system: str
+    agent: RunningAgent, until: Callable[..., object], system: str
 ) -> None:
-    agent = start_agent(SETTINGS)
-    until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, 40, "sql is up")
     client = "pymysql" if system == "mysql" else "psycopg"
     with (
         (MariaDb if system == "mysql" else PostgreSql)(tls=True) as server,

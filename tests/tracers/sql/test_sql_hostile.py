@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from running import RunningAgent
 from servers.mariadb_server import MariaDb
 from sql_truth import SETTINGS, Watched, known_load, lost
+from talking import message, packet, talker
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
-
-TALKER = Path(__file__).parent / "talker.py"
-
-
-@contextmanager
-def talker(agent: RunningAgent, until: Callable[..., object]) -> Iterator[Callable[..., None]]:
-    with subprocess.Popen(
-        [sys.executable, "-S", str(TALKER), "mark-of-the-hostile"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        until(lambda: agent.value("scalpels_programs_processes", program="hostile") == 1, 15, "it has its name")
-
-        def talk(kind: str, *pieces: str) -> None:
-            child.stdin.write(" ".join((kind, *pieces)) + "\n")
-            child.stdin.flush()
-            assert child.stdout.readline() == "done\n"
-
-        yield talk
-        child.stdin.close()
-
-
-def packet(payload: bytes, number: int = 0) -> bytes:
-    return len(payload).to_bytes(3, "little") + bytes([number]) + payload
-
-
-def message(kind: bytes, payload: bytes) -> bytes:
-    return kind + (len(payload) + 4).to_bytes(4, "big") + payload
 
 
 def split(data: bytes, moments: random.Random) -> list[str]:
@@ -60,13 +25,9 @@ def split(data: bytes, moments: random.Random) -> list[str]:
     return pieces
 
 
-@pytest.fixture
-def agent(
-    kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
-) -> RunningAgent:
-    agent = start_agent(SETTINGS)
-    until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, 40, "sql is up")
-    return agent
+@pytest.fixture(scope="module")
+def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(SETTINGS, "sql")
 
 
 def test_garbage_hurts_no_neighbour_and_is_no_statement(agent: RunningAgent, until: Callable[..., object]) -> None:
@@ -139,17 +100,3 @@ def test_what_loses_its_way_is_counted_and_found_again(agent: RunningAgent, unti
         seen = watched.after()
     assert lost(agent) == {"wire sync": 1.0 + 1.0}  # at both ends
     assert seen.verbs("hostile", "client") == Counter(SELECT=2)
-
-
-def test_a_socket_that_is_shared_and_passed_on_is_one_connection(
-    agent: RunningAgent, until: Callable[..., object]
-) -> None:
-    """The kernel knows a socket by its inode, whichever process and descriptor it is used through."""
-    query, answer = message(b"Q", b"SELECT 1\0"), message(b"C", b"SELECT 1\0") + message(b"Z", b"I")
-    with talker(agent, until) as talk:
-        watched = Watched(agent)
-        for _ in range(10):
-            talk("shared", query.hex(), answer.hex())
-        seen = watched.after()
-    for side in ("client", "server"):
-        assert seen.verbs("hostile", side) == Counter(SELECT=10)

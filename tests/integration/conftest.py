@@ -1,0 +1,26 @@
+"""A real Prometheus for a test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_server import Prometheus
+
+
+@pytest.fixture
+def start_prometheus(tmp_path: Path) -> Iterator[Callable[[str], Prometheus]]:
+    """Starts one that scrapes a target; it is ended after the test."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs Debian's package prometheus")
+    started: list[Prometheus] = []
+
+    def start(target: str) -> Prometheus:
+        started.append(Prometheus(tmp_path, target))
+        return started[-1]
+
+    yield start
+    for prometheus in started:
+        prometheus.close()

@@ -1,0 +1,124 @@
+"""Says what it is told over connections of its own, from both ends, and reads it.
+
+Started by tests with a mark in its command line. A line on stdin is one connection: `tcp` or `pair` (of Unix sockets),
+then what is sent as hex, one send each, by the server where it begins with `<`. `shared QUERY ANSWER`: a pair on which
+a child asks through a descriptor of its own, and the answer comes in three pieces. `tcp6` and `calls WRITE READ QUERY
+ANSWER`: with these system calls. `passed QUERY ANSWER`: the asking end goes to a child over a Unix socket first.
+`closing QUERY`: the server closes instead of answering. Each line is answered with `done`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+
+
+def pass_on(sender: socket.socket, reader: socket.socket, data: bytes) -> None:
+    """All of it has been read when this returns."""
+    sender.setblocking(False)
+    reader.setblocking(True)
+    while data:
+        with contextlib.suppress(BlockingIOError):
+            sent = sender.send(data)
+            data = data[sent:]
+            while sent:
+                sent -= len(reader.recv(65536))
+
+
+def converse(one: socket.socket, two: socket.socket, pieces: list[str]) -> None:
+    for piece in pieces:
+        ends = (two, one) if piece[0] == "<" else (one, two)
+        pass_on(*ends, bytes.fromhex(piece.lstrip("<")))
+
+
+def share(query: bytes, answer: bytes) -> None:
+    one, two = socket.socketpair()
+    other = os.dup(one.fileno())
+    child = os.fork()
+    if not child:
+        os.write(other, query)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(other)
+    two.recv(1000)
+    two.sendmsg([answer[:3], answer[3:9], answer[9:]])
+    one.recvmsg(1000)
+    one.close()
+    two.close()
+
+
+WRITES = {
+    "write": lambda sock, data: os.write(sock.fileno(), data),
+    "writev": lambda sock, data: os.writev(sock.fileno(), [data[:1], data[1:5], b"", data[5:]]),
+    "sendto": lambda sock, data: sock.send(data),
+    "sendmsg": lambda sock, data: sock.sendmsg([data[:4], data[4:]]),
+}
+READS = {
+    "read": lambda sock: os.read(sock.fileno(), 4096),
+    "readv": lambda sock: os.readv(sock.fileno(), [bytearray(3), bytearray(2), bytearray(4096)]),
+    "recvfrom": lambda sock: sock.recv(4096),
+    "recvmsg": lambda sock: sock.recvmsg_into([bytearray(7), bytearray(4096)]),
+    "peek": lambda sock: (sock.recv(4096, socket.MSG_PEEK), sock.recvmsg(9, 0, socket.MSG_PEEK), sock.recv(4096)),
+}
+
+
+def call(write: str, read: str, query: bytes, answer: bytes) -> None:
+    one, two = socket.socketpair()
+    with one, two:
+        for sender, reader, data in ((one, two, query), (two, one, answer)):
+            WRITES[write](sender, data)
+            READS[read](reader)
+
+
+def hand_on(query: bytes, answer: bytes) -> None:
+    one, two = socket.socketpair()
+    here, there = socket.socketpair()
+    child = os.fork()
+    if not child:
+        one.close()
+        _, descriptors, _, _ = socket.recv_fds(there, 16, 1)
+        os.write(descriptors[0], query)
+        os._exit(0)
+    socket.send_fds(here, [b"x"], [one.fileno()])
+    os.waitpid(child, 0)
+    two.recv(4096)
+    two.sendall(answer)
+    one.recv(4096)
+    for sock in (one, two, here, there):
+        sock.close()
+
+
+listener = socket.create_server(("127.0.0.1", 0))
+print("ready", flush=True)
+for line in sys.stdin:
+    kind, *words = line.split()
+    if kind == "shared":
+        share(bytes.fromhex(words[0]), bytes.fromhex(words[1]))
+    elif kind == "closing":
+        one, two = socket.socketpair()
+        one.sendall(bytes.fromhex(words[0]))
+        two.recv(4096)
+        two.close()
+        one.recv(4096)
+        one.close()
+    elif kind == "passed":
+        hand_on(bytes.fromhex(words[0]), bytes.fromhex(words[1]))
+    elif kind == "calls":
+        call(words[0], words[1], bytes.fromhex(words[2]), bytes.fromhex(words[3]))
+    elif kind == "tcp6":
+        with (
+            socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
+            socket.create_connection(other.getsockname()[:2]) as one,
+            other.accept()[0] as two,
+        ):
+            converse(one, two, words)
+    elif kind == "tcp":
+        with socket.create_connection(listener.getsockname()) as one, listener.accept()[0] as two:
+            converse(one, two, words)
+    else:
+        one, two = socket.socketpair()
+        with one, two:
+            converse(one, two, words)
+    print("done", flush=True)

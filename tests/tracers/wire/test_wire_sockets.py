@@ -1,0 +1,72 @@
+"""Whichever system call, address family, process or descriptor bytes go through, they are seen once at each end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from callers import Series, series_of
+from running import QUIET, RunningAgent
+from talking import RULE, message, talker
+
+pytestmark = pytest.mark.root
+QUERY = message(b"Q", b"SELECT 1\0").hex()
+ANSWER = (message(b"C", b"SELECT 1\0") + message(b"Z", b"I")).hex()
+Talk = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(f"programs:\n{RULE}{QUIET}  sql: {{}}\n", "sql")
+
+
+@pytest.fixture
+def talk(agent: RunningAgent, until: Callable[..., object]) -> Iterator[Talk]:
+    with talker(agent, until) as talk:
+        yield talk
+
+
+def statements(found: Series) -> Counter[str]:
+    return Counter(
+        {
+            dict(labels)["side"]: round(value)
+            for (name, labels), value in found.items()
+            if name == "scalpels_sql_seconds_count" and ("program", "hostile") in labels
+        }
+    )
+
+
+def counted(agent: RunningAgent, talk: Talk, *words: str, times: int = 10) -> Counter[str]:
+    before = statements(series_of(agent, "scalpels_sql"))
+    for _ in range(times):
+        talk(*words)
+    return statements(series_of(agent, "scalpels_sql")) - before
+
+
+@pytest.mark.parametrize("read", ["read", "readv", "recvfrom", "recvmsg", "peek"])
+@pytest.mark.parametrize("write", ["write", "writev", "sendto", "sendmsg"])
+def test_every_system_call(agent: RunningAgent, talk: Talk, write: str, read: str) -> None:
+    assert counted(agent, talk, "calls", write, read, QUERY, ANSWER) == Counter(client=10, server=10)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tcp6", "pair"])
+def test_every_family(agent: RunningAgent, talk: Talk, kind: str) -> None:
+    assert counted(agent, talk, kind, *[QUERY, "<" + ANSWER] * 3) == Counter(client=30, server=30)
+
+
+@pytest.mark.parametrize("kind", ["shared", "passed"])
+def test_a_socket_is_one_connection_whoever_holds_it(agent: RunningAgent, talk: Talk, kind: str) -> None:
+    assert counted(agent, talk, kind, QUERY, ANSWER) == Counter(client=10, server=10)
+
+
+def test_a_connection_that_closes_in_between_is_lost_once(agent: RunningAgent, talk: Talk) -> None:
+    def lost() -> float:
+        name = "scalpels_sql_connections_total"
+        labels = {"program": "hostile", "system": "postgresql", "side": "client", "result": "lost"}
+        return agent.value(name, **labels) or 0.0
+
+    before = lost()
+    for _ in range(5):
+        talk("closing", QUERY)
+    assert lost() - before == 5
