@@ -1,4 +1,4 @@
-"""A tracer is one stem: it imports the words of declarations, and what names programs and routes, and no other tracer."""
+"""A tracer is one stem: it imports the words of declarations, what names programs and routes, and no other tracer."""
 
 from __future__ import annotations
 
