@@ -65,7 +65,6 @@ class Apache(FrontServer):
             PidFile {self.folder}/pid
             Mutex file:{self.folder} default
             ErrorLog {self.log}
-            TypesConfig /dev/null
             User www-data
             Group www-data
             DocumentRoot {self.folder}/root
