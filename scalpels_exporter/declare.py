@@ -25,6 +25,7 @@ from scalpels_exporter.probes import Count as Count
 from scalpels_exporter.probes import Distribution as Distribution
 from scalpels_exporter.probes import Field as Field
 from scalpels_exporter.probes import Kernel as Kernel
+from scalpels_exporter.probes import Labelling as Labelling
 from scalpels_exporter.probes import Offset as Offset
 from scalpels_exporter.probes import Parser as Parser
 from scalpels_exporter.probes import RawTracepoint as RawTracepoint

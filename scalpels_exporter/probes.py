@@ -57,7 +57,8 @@ class Field:
     """One member of a map's key: a letter of Python's `struct`, and how a label's value is made of its number.
 
     `decoder` is one of `bpf.decoders`: number, program, syscall, errno, device, text, choice (the number is a
-    place in `words`). A field without a label is left out, and what differs in it alone is added up.
+    place in `words`), companion (its `label` says it). A field without a label is left out, and what differs in it
+    alone is added up.
     """
 
     label: str
@@ -170,3 +171,10 @@ class Companion(Protocol):
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], Any]]:
         """At a tick, besides what the tables give."""
+
+
+class Labelling(Companion, Protocol):
+    """A companion that says what a member of a key means: the decoder `companion`. Asked once for each key."""
+
+    def label(self, label: str, member: Any) -> str:
+        """The value of `label` for what was unpacked; the same as long as the worker lives."""

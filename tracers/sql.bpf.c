@@ -571,8 +571,10 @@ int sql_mysql_requests(struct exited *at)
     struct sql *sql = (struct sql *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
     if (conn->ended) {
-        if (sql->phase == ASKED)
+        if (sql->phase == ASKED) {
             count_connection(pass, conn, sql, LOST_CONNECTION);
+            sql->phase = IDLE;
+        }
         return 0;
     }
     if (sql->phase == ASKED)
@@ -689,8 +691,10 @@ int sql_mysql_answers(struct exited *at)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
     if (conn->ended) {
-        if (sql->phase == ASKED)
+        if (sql->phase == ASKED) {
             count_connection(pass, conn, sql, LOST_CONNECTION);
+            sql->phase = IDLE;
+        }
         return 0;
     }
     struct stream *stream = &conn->streams[pass->direction & 1];
@@ -865,6 +869,7 @@ static __always_inline int pg_lost(struct pass *pass, struct conn *conn, struct 
 {
     if (sql->batches_from != sql->batches_to)
         count_connection(pass, conn, sql, LOST_CONNECTION);
+    sql->batches_from = sql->batches_to;
     return 0;
 }
 

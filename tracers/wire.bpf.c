@@ -15,6 +15,7 @@
 
 enum { RECEIVED, SENT };
 enum { UNKNOWN, CLIENT, SERVER };
+enum { BROKEN = 1, CLOSED };
 
 struct stream {
     u64 skip; /* bytes of the present message that are still to come and that nobody looks at */
@@ -26,8 +27,9 @@ struct conn {
     u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
     u16 misses;
     u8 side;
-    u8 ended;      /* no more bytes come: closed or broken off */
+    u8 ended;      /* BROKEN: no more bytes come in one direction; CLOSED: nobody holds the socket any more */
     u8 unreadable; /* nobody looks at it any more */
+    u32 program;   /* that moved the last bytes */
     u64 moved[2];  /* bytes by direction; whoever counts them takes them away */
     struct stream streams[2]; /* by direction */
     u64 state[STATE_WORDS];   /* the parser's */
@@ -318,6 +320,7 @@ static __always_inline int look(struct exited *at, struct pass *pass)
             return 0;
     }
     u32 parser = conn->parser;
+    conn->program = pass->program;
     if (conn->unreadable)
         return 0;
     if (parser) {
@@ -325,7 +328,7 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         if (at->result <= 0) {
             if (conn->ended)
                 return 0;
-            conn->ended = 1;
+            conn->ended = BROKEN;
         }
     } else {
         if (at->result <= 0)
@@ -422,6 +425,51 @@ int on_recvfrom(struct exited *at)
     pass->at = MEMBER("u64", registers, ARGUMENT_1);
     return look(at, pass);
 }
+
+#if defined(SOCK_SOCKET) && defined(SOCK_SHUTDOWN) && defined(SOCKET_INODE)
+#define TCP_FIN_WAIT1 4
+#define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
+#define BOTH_WAYS 3
+
+struct state_set {
+    u64 common;
+    u64 sock;
+    s32 before, after;
+};
+
+/* A TCP socket is closed, by whoever holds it as the last one, by the end of its process, or by the other side's reset. */
+int on_state(struct state_set *at)
+{
+    s32 after = at->after;
+    if (after != TCP_FIN_WAIT1 && after != TCP_CLOSE && after != TCP_LAST_ACK)
+        return 0;
+    u64 sock = at->sock, socket = pointer_at(sock + SOCK_SOCKET), inode = 0;
+    u8 shutdown = 0;
+    bpf_probe_read_kernel(&shutdown, sizeof(shutdown), (void *)(sock + SOCK_SHUTDOWN));
+    if (!socket || (after != TCP_CLOSE && shutdown != BOTH_WAYS))
+        return 0;
+    bpf_probe_read_kernel(&inode, sizeof(inode), (void *)(socket + SOCKET_INODE + INODE_NUMBER));
+    struct pass *pass = pass_here();
+    struct conn *conn = conns.lookup(&inode);
+    if (!conn || !pass)
+        return 0;
+    if (!conn->parser || conn->unreadable) {
+        conns.delete(&inode);
+        return 0;
+    }
+    conn->ended = CLOSED;
+    __builtin_memset(pass, 0, offsetof(struct pass, head));
+    pass->inode = inode;
+    pass->program = conn->program;
+    pass->now = bpf_ktime_get_ns();
+    pass->runs = 0;
+    parsers.call(at, conn->parser);
+    return 0;
+}
+#else
+int on_state(void *at) { return 0; }
+#endif
 
 /* ------------------------------------------------------------------ recognising */
 

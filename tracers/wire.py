@@ -38,7 +38,10 @@ TRACER = Tracer(
         ),
     ),
     runs=Bpf(
-        probes=tuple(Tracepoint("syscalls", f"sys_exit_{c}", f) for f, calls in CALLS.items() for c in calls),
+        probes=(
+            *(Tracepoint("syscalls", f"sys_exit_{c}", f) for f, calls in CALLS.items() for c in calls),
+            Tracepoint("sock", "inet_sock_set_state", "on_state", optional=True),
+        ),
         tables=(
             Table(
                 "calls",
@@ -55,6 +58,9 @@ TRACER = Tracer(
             Offset("FILE_INODE", "file", "f_inode", required=True),
             Offset("INODE_NUMBER", "inode", "i_ino", required=True),
             Offset("INODE_MODE", "inode", "i_mode", required=True),
+            Offset("SOCK_SOCKET", "sock", "sk_socket"),
+            Offset("SOCK_SHUTDOWN", "sock", "sk_shutdown"),
+            Offset("SOCKET_INODE", "socket_alloc", "vfs_inode"),
         ),
         # Bytes that could not be read; a connection whose place was lost; more messages in a call than can be followed.
         lost=("memory", "sync", "long"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from scalpels_exporter.declare import Field
 
-NAMES = ("number", "program", "syscall", "errno", "device", "text", "choice")
+NAMES = ("number", "program", "syscall", "errno", "device", "text", "choice", "companion")
 Decoder = Callable[[Any], str]
 _MINOR_BITS = 20  # of the kernel's own dev_t
 
@@ -25,6 +25,7 @@ class Sources:
     program: Callable[[int], str]
     syscalls: Mapping[int, str] = field(default_factory=dict)
     sys: str = "/sys"
+    companion: Callable[[str, Any], str] = lambda _, member: str(member)  # label, what was unpacked → its value
 
 
 def decoder(of: Field, sources: Sources) -> Decoder:
@@ -42,6 +43,8 @@ def decoder(of: Field, sources: Sources) -> Decoder:
         case "choice":
             words = of.words
             return lambda place: words[place] if 0 <= place < len(words) else "other"
+        case "companion":
+            return lambda member: sources.companion(of.label, member)
     return str
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
+from typing import Any, cast
 
 from scalpels_exporter.bpf import hosted
 from scalpels_exporter.bpf.decoders import Sources
@@ -16,7 +17,7 @@ from scalpels_exporter.bpf.maps import Map
 from scalpels_exporter.bpf.rings import Ring
 from scalpels_exporter.bpf.tables import Reader
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import Companion, Kernel, Sample
+from scalpels_exporter.declare import Companion, Kernel, Labelling, Sample
 from scalpels_exporter.programs.naming import Naming
 from scalpels_exporter.programs.rules import Rule
 from scalpels_exporter.worker.samples import encode
@@ -39,7 +40,8 @@ class Reading:
 
     def __init__(self, held: Held, part: Chosen, module: ModuleType | None, ring: str) -> None:
         runs = hosted.runs_of(part)
-        self._readers = [Reader(table, part.tracer, held.maps, held.sources) for table in runs.tables]
+        sources = replace(held.sources, companion=self._label)
+        self._readers = [Reader(table, part.tracer, held.maps, sources) for table in runs.tables]
         self._lost = held.maps["lost"]
         self._places = hosted.lost_places(held.host, part)
         found = held.maps.get(ring)
@@ -69,6 +71,11 @@ class Reading:
             samples += self._companion.samples()
         fill = {reader.name: reader.fill for reader in self._readers if reader.fill}
         return encode(samples, self._losses(), probe=probe, fill=fill)
+
+    def _label(self, label: str, member: Any) -> str:
+        """For the decoder `companion`; the companion is there before anything is read."""
+        naming = cast(Labelling, self._companion)
+        return naming.label(label, member)
 
     def _losses(self) -> dict[str, int]:
         counts = [int.from_bytes(raw, "little") for _, raw in sorted(self._lost.items())]

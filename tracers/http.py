@@ -1,0 +1,168 @@
+"""HTTP on the wire: which program serves and asks for which routes, how fast, and with what status; both ends.
+
+What cannot be seen without it, in services that are left as they are: which calls of an API answer late, which service
+asks whom in vain, how many requests wait now, and what its clients gave up. HTTP/1.0 and 1.1, and the protocol between
+Apache or nginx and uWSGI. Both ends are followed where they are named, each under metrics of its own.
+
+A request's time goes from its last byte to the first byte of its answer; `complete` to the last one. Interim answers
+(100, 103) are none. Answers that are not in bytes of system calls (sendfile, splice) have no complete time.
+After 101, and after CONNECT, a connection is counted as upgraded and left alone.
+
+In a route, ids, numbers, hashes and what is longer than 24 letters are folded in the kernel, and queries are cut off;
+the routes of OpenStack's APIs, and those of the parameter `routes`, have names in their place too. What follows none of
+them is shown as its folded path: name the routes of an API that has people's names in its paths.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from scalpels_exporter.declare import (
+    Count,
+    Counter,
+    Distribution,
+    Field,
+    Gauge,
+    Histogram,
+    Kernel,
+    Parameter,
+    Parser,
+    Summary,
+    Table,
+    Tracer,
+)
+from scalpels_exporter.routes.routing import OTHER, Routing
+
+METHODS = ("other", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
+SIDES = ("other", "client", "server")
+REASONS = ("tls", "http2")
+
+PROGRAM, SIDE = Field("program", "I", "program"), Field("side", "B", "choice", SIDES)
+REQUEST = (PROGRAM, Field("method", "B", "choice", METHODS), Field("", "B"), Field("status", "H"))
+ROUTED = (*REQUEST, Field("route", "Q", "companion"))
+END = (PROGRAM, SIDE, Field("reason", "B", "choice", REASONS), Field("", "H"))
+LABELS = ("program", "method", "status")
+
+FIRST_BYTE = "Time from the last byte of a request to the first byte of its answer, where the program is the {}."
+LAST_BYTE = "Time to the last byte of the answer, where its length is told, and where the program is the {}."
+IN_FLIGHT = "Requests whose answer has not begun, where the program is the {}."
+
+
+def histograms(side: str) -> tuple[Histogram, Histogram]:
+    name = f"scalpels_http_{side}"
+    return (
+        Histogram(f"{name}_seconds", FIRST_BYTE.format(side), (*LABELS, "route"), "seconds", series=1000),
+        Histogram(f"{name}_complete_seconds", LAST_BYTE.format(side), LABELS, "seconds", series=300),
+    )
+
+
+TRACER = Tracer(
+    name="http",
+    help="HTTP requests by route and status: how long they take, and how many wait.",
+    metrics=(
+        *histograms("server"),
+        *histograms("client"),
+        Gauge("scalpels_http_server_requests_in_flight", IN_FLIGHT.format("server"), ("program",), series=200),
+        Gauge("scalpels_http_client_requests_in_flight", IN_FLIGHT.format("client"), ("program",), series=200),
+        Counter(
+            "scalpels_http_request_bytes_total",
+            "Bytes of requests, heads included.",
+            ("program", "side"),
+            "bytes",
+            series=200,
+        ),
+        Counter(
+            "scalpels_http_answer_bytes_total",
+            "Bytes of answers, heads included; without what sendfile and splice move.",
+            ("program", "side"),
+            "bytes",
+            series=200,
+        ),
+        Counter(
+            "scalpels_http_unanswered_total",
+            "Requests whose connection ended before their answer began.",
+            ("program", "side"),
+            series=200,
+        ),
+        Counter(
+            "scalpels_http_upgrades_total",
+            "Connections that went over to another protocol: websockets, and tunnels of CONNECT.",
+            ("program", "side"),
+            series=200,
+        ),
+        Counter(
+            "scalpels_http_unreadable_connections_total",
+            "Connections whose requests cannot be read: encrypted, whatever is inside, or HTTP/2.",
+            ("program", "side", "reason"),
+            series=400,
+        ),
+    ),
+    runs=Parser(
+        host="wire",
+        recognisers=("http_recognise",),
+        programs=("http_requests", "http_answers", "http_chunks", "http_packets"),
+        tables=(
+            Table("http_server", ROUTED, (Distribution("scalpels_http_server_seconds"),)),
+            Table("http_client", ROUTED, (Distribution("scalpels_http_client_seconds"),)),
+            Table("http_whole_srv", REQUEST, (Distribution("scalpels_http_server_complete_seconds"),)),
+            Table("http_whole_cli", REQUEST, (Distribution("scalpels_http_client_complete_seconds"),)),
+            Table(
+                "http_bytes",
+                END,
+                (Count("scalpels_http_request_bytes_total"), Count("scalpels_http_answer_bytes_total")),
+            ),
+            Table("http_unanswered", END, (Count("scalpels_http_unanswered_total"),)),
+            Table("http_upgrades", END, (Count("scalpels_http_upgrades_total"),)),
+            Table("http_unread", END, (Count("scalpels_http_unreadable_connections_total"),)),
+        ),
+        lost=("queue",),  # answers to requests beyond the 16 in flight on a connection that can be told apart
+        companion="Routes",
+    ),
+    parameters=(
+        Parameter(
+            "routes",
+            "texts",
+            [],
+            "The routes of your own APIs, as /orders/{id}/items: braces stand for any one segment.",
+        ),
+        Parameter("routes_most", "integer", 200, "Routes that are told apart; those beyond are other.", 1, 1000),
+    ),
+    default=True,
+    overhead="3 µs a request at each end in the kernel (BPF_ENABLE_STATS), heads of 330 and 180 bytes",
+    picture="scalpels_http_server_seconds",
+    summary=Summary("scalpels_http_server_seconds"),
+)
+
+NUMBER = struct.Struct("=Q")  # of a route, in the kernel
+END_KEY, FLIGHT = struct.Struct("=IBBH"), struct.Struct("=QQ")
+
+
+class Routes:
+    """Names routes, and tells how many requests are in flight."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._routing = Routing(kernel.parameters["routes"], kernel.parameters["routes_most"])
+        self._folded, self._flight = kernel.maps["http_routes"], kernel.maps["http_flight"]
+        self._names = kernel.maps["program_names"]
+
+    def beat(self) -> float:
+        return float("inf")
+
+    def label(self, label: str, member: Any) -> str:
+        """The route by its number."""
+        assert label == "route"
+        found = self._folded.get(NUMBER.pack(member))
+        if not found:
+            return OTHER
+        return self._routing.route(found[1 : 1 + found[0]].decode("ascii", errors="replace"))
+
+    def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
+        found = []
+        for key, value in self._flight.items():
+            program, side, *_ = END_KEY.unpack(key)
+            began, ended = FLIGHT.unpack(value)
+            name = self._names.get(program.to_bytes(4, "little"))
+            text = name.partition(b"\0")[0].decode() if name else "other"
+            # Read while they move: an end may be seen before its begin.
+            found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (text,), max(0, began - ended)))
+        return found
