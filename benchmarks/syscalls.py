@@ -34,6 +34,7 @@ NAMED, BYSTANDER = "mark-of-the-named", "mark-of-the-bystander"
 RULE = f"programs:\n  - {{name: named, cmdline: {NAMED}}}\n"
 WAIT_SECONDS = 30.0
 PEER_END_SECONDS = 5.0
+ACCOUNTED_SECONDS = 1.2  # after a start the kernel counts run time, which is dear; then one second in ten
 SETTLE_SECONDS = (5.0, 1.0)  # until a peer is on: what is compiled first, what is ready
 PEERS = {
     "libbpf-tools syscount": ["syscount", "-i", "3600"],
@@ -126,6 +127,7 @@ class Agent:
             until(lambda: self._shows(up), f"{tracer} is on")
             series = f'^scalpels_{tracer}_seconds_count{{.*program="named"'
             until(lambda: loop.nanoseconds("pread", 100) and self._shows(series), f"{tracer} counts")
+            time.sleep(ACCOUNTED_SECONDS)
             yield
             self._set(tracer, "stop")
             off = f'^scalpels_tracer_state{{state="stopped",tracer="{tracer}"}} 1(\\.0)?$'
