@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from running import QUIET, RunningAgent, wait_until
+from running import RunningAgent, quiet_but, wait_until
 from servers.http_server import HttpServer
 from servers.python_servers import Gunicorn
 from servers.server import LOOPBACK
@@ -77,7 +77,7 @@ class Subject:
 def agent(stack: ExitStack, rules: str) -> RunningAgent:
     folder = Path(stack.enter_context(TemporaryDirectory()))
     folder.chmod(0o755)
-    started = RunningAgent(folder, f"{rules}{QUIET}  http: {{}}\n")
+    started = RunningAgent(folder, f"{rules}{quiet_but('http')}  http: {{}}\n")
     stack.callback(started.close)
     wait_until(lambda: started.value("scalpels_worker_up", tracer="http") == 1, 60, "http is up")
     return started

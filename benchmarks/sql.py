@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from running import QUIET, RunningAgent, wait_until
+from running import RunningAgent, quiet_but, wait_until
 from servers.mariadb_server import MariaDb
 from servers.postgresql_server import PostgreSql
 
@@ -67,7 +67,7 @@ class Subject:
 def agent(stack: ExitStack, rules: str) -> RunningAgent:
     folder = Path(stack.enter_context(TemporaryDirectory()))
     folder.chmod(0o755)
-    started = RunningAgent(folder, f"{rules}{QUIET}  sql: {{}}\n")
+    started = RunningAgent(folder, f"{rules}{quiet_but('sql')}  sql: {{}}\n")
     stack.callback(started.close)
     wait_until(lambda: started.value("scalpels_worker_up", tracer="sql") == 1, 60, "sql is up")
     return started

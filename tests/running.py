@@ -24,8 +24,14 @@ from scalpels_exporter.config.load import load
 
 ROOT = Path(__file__).parent.parent
 # Switches off every tracer that is on by default: the beginning of a configuration with a test's own ones alone.
-QUIET = "tracers:\n" + "".join(f"  {name}: off\n" for name, x in load(None).tracers.items() if x.enabled)
+ENABLED = [name for name, chosen in load(None).tracers.items() if chosen.enabled]
+QUIET = "tracers:\n" + "".join(f"  {name}: off\n" for name in ENABLED)
 WORKERS = Path(__file__).parent / "workers"
+
+
+def quiet_but(*names: str) -> str:
+    """QUIET, less what the test configures itself."""
+    return "tracers:\n" + "".join(f"  {name}: off\n" for name in ENABLED if name not in names)
 
 
 @cache

@@ -104,8 +104,8 @@ TRACER = Tracer(
         selftest="selftest",
     ),
     needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 12)),
-    overhead="1.0 µs a traced read, 0.5 µs a bystander's, 0.06 µs a call that is none of files; "
-    "`syscount -L` 0.5 (benchmarks/syscalls.py).",
+    overhead="0.62 µs a traced read, 0.28 µs a bystander's, 0.05 µs a call that is none of files; "
+    "`syscount -L` 0.46 (benchmarks/syscalls.py).",
     default=True,
     picture="scalpels_fs_seconds",
     summary=Summary("scalpels_fs_seconds"),

@@ -120,8 +120,8 @@ TRACER = Tracer(
     ),
     # The type information, because the kernel gives no program its task without it.
     needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 12), files=("/sys/kernel/btf/vmlinux",)),
-    overhead="0.7 µs a traced call, 0.5 µs a bystander's, 0.06 µs one that is not asked for; "
-    "`syscount -L` 0.5 (benchmarks/syscalls.py).",
+    overhead="0.44 µs a traced call, 0.27 µs a bystander's, 0.05 µs one that is not asked for; "
+    "`syscount -L` 0.46 (benchmarks/syscalls.py).",
     default=True,
     picture="scalpels_syscalls_seconds",
     summary=Summary("scalpels_syscalls_seconds", "scalpels_syscalls_errors_total"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from callers import Caller, series_of
-from running import QUIET, ROOT, RunningAgent, public_python
+from running import ROOT, RunningAgent, public_python, quiet_but
 
 pytestmark = pytest.mark.root
 Start = Callable[..., RunningAgent]
@@ -74,7 +74,7 @@ MOUNT = "mount -t tmpfs none /sys/kernel/tracing; mount -t tracefs -o mode=700 n
 WITH_TRACEFS = [*IN_A_NAMESPACE, f'{MOUNT}; exec "$@"', "sh"]  # as systemd mounts it
 WITHOUT_TRACEFS = [*IN_A_NAMESPACE, 'mount -t tmpfs none /sys/kernel/tracing; exec "$@"', "sh"]
 TRACERS = ("fs", "syscalls", "programs")
-KERNEL_TRACERS = f"{Caller.RULES}{QUIET}  fs: {{}}\n  syscalls: {{calls: [fsync]}}\n"
+KERNEL_TRACERS = f"{Caller.RULES}{quiet_but('fs', 'syscalls')}  fs: {{}}\n  syscalls: {{calls: [fsync]}}\n"
 
 
 def doctor(config: str, folder: Path, before: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from running import QUIET, RunningAgent, processes_of
+from running import QUIET, RunningAgent, processes_of, quiet_but
 
 from scalpels_exporter.catalog import builtin_folder, builtin_shelf
 
@@ -67,7 +67,7 @@ def test_fs_and_syscalls_run_with_little_and_all_their_probes(
     start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:
     both = [*LITTLE["256 file descriptors"], *LITTLE["8 MiB of locked memory"]]
-    agent = start_agent(f"{QUIET}  fs: {{}}\n  syscalls: {{}}\n", user=both)
+    agent = start_agent(f"{quiet_but('fs', 'syscalls')}  fs: {{}}\n  syscalls: {{}}\n", user=both)
     for tracer in ("fs", "syscalls"):
         until(lambda tracer=tracer: shown(agent, tracer) == "running", 30, f"{tracer} counts")
         told = re.search(rf'msg="(\d+) probes on .* tracer={tracer}$', agent.log.read_text(), re.MULTILINE)
@@ -79,7 +79,9 @@ def test_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(
     start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:
     calls = ", ".join(known_calls()[:20])  # two probes each
-    agent = start_agent(f"{QUIET}  syscalls: {{calls: [{calls}]}}\n", user=["prlimit", "--nofile=32:256"])
+    agent = start_agent(
+        f"{quiet_but('syscalls')}  syscalls: {{calls: [{calls}]}}\n", user=["prlimit", "--nofile=32:256"]
+    )
     until(lambda: agent.tracer("syscalls")["state"] == "running", 30, "it runs")
 
 
@@ -87,7 +89,9 @@ def test_more_probes_than_descriptors_are_told_before_any_is_on(
     start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:
     calls = ", ".join(known_calls()[:200])
-    agent = start_agent(f"{QUIET}  syscalls: {{calls: [{calls}]}}\n", user=LITTLE["256 file descriptors"])
+    agent = start_agent(
+        f"{quiet_but('syscalls')}  syscalls: {{calls: [{calls}]}}\n", user=LITTLE["256 file descriptors"]
+    )
     until(lambda: agent.tracer("syscalls")["state"] == "unsupported", 20, "it is unsupported")
     assert re.search(
         r"its probes take \d+ file descriptors, and of 256 it may have \d+ are left: raise LimitNOFILE=",
@@ -99,7 +103,7 @@ def test_more_probes_than_descriptors_are_told_before_any_is_on(
 def test_an_agent_with_process_numbers_of_its_own_counts_nobody_under_a_wrong_name(
     start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:
-    agent = start_agent(f"{QUIET}  syscalls: {{}}\n", user=IN_A_CONTAINER)
+    agent = start_agent(f"{quiet_but('syscalls')}  syscalls: {{}}\n", user=IN_A_CONTAINER)
     for tracer in ("syscalls", "programs"):
         until(lambda tracer=tracer: agent.tracer(tracer)["state"] == "unsupported", 20, f"{tracer} is unsupported")
         assert "the agent sees other process numbers than the kernel" in agent.tracer(tracer)["why"]
@@ -112,7 +116,8 @@ def test_an_agent_with_process_numbers_of_its_own_counts_nobody_under_a_wrong_na
 def test_what_needs_the_type_information_says_so_and_the_rest_runs(
     start_agent: Callable[..., RunningAgent], tracer_folder: Path, until: Callable[..., object]
 ) -> None:
-    settings = f"tracer_folders: [{tracer_folder}]\n{QUIET}  fs: {{}}\n  syscalls: {{}}\n  faults: {{}}\n"
+    on = f"{quiet_but('fs', 'syscalls')}  fs: {{}}\n  syscalls: {{}}\n  faults: {{}}\n"
+    settings = f"tracer_folders: [{tracer_folder}]\n{on}"
     agent = start_agent(settings, user=WITHOUT_BTF)
     for name in ("fs", "syscalls"):
         until(lambda name=name: agent.tracer(name)["state"] == "unsupported", 20, f"{name} is unsupported")

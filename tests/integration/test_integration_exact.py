@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from callers import Caller
 from prometheus_server import Prometheus
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 
 pytestmark = [pytest.mark.server, pytest.mark.root]
 CALLS = "fsync, pread64, write, openat, clone"
@@ -25,7 +25,7 @@ def scraped(
     start_prometheus: Callable[[str], Prometheus],
     until: Callable[..., Any],
 ) -> tuple[RunningAgent, Prometheus]:
-    agent = start_agent(f"{Caller.RULES}{QUIET}  fs: {{}}\n  syscalls: {{calls: [{CALLS}]}}\n")
+    agent = start_agent(f"{Caller.RULES}{quiet_but('fs', 'syscalls')}  fs: {{}}\n  syscalls: {{calls: [{CALLS}]}}\n")
     prometheus = start_prometheus(f"127.0.0.1:{agent.port}")
     for name in ("fs", "syscalls"):
         until(lambda name=name: prometheus.number(f"scalpels_worker_up{{tracer='{name}'}}") == 1, 40, f"{name} is up")

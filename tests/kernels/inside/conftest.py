@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cases import TRACERS, parameters, program_of
-from running import QUIET, RunningAgent, wait_until
+from running import RunningAgent, quiet_but, wait_until
 
 START_SECONDS = 120  # an emulated machine compiles slowly, and all at once
 
@@ -22,7 +22,9 @@ def agent() -> Iterator[RunningAgent]:
     rules = [{"name": program_of(name), "cmdline": f"mark-of-{program_of(name)}$"} for name in TRACERS]
     on = "".join(f"  {name}: {yaml.safe_dump(parameters(name), default_flow_style=True)}" for name in TRACERS)
     # An emulated machine is over any budget.
-    agent = RunningAgent(folder, f"budgets: {{overhead: 1}}\n{yaml.safe_dump({'programs': rules})}{QUIET}{on}")
+    agent = RunningAgent(
+        folder, f"budgets: {{overhead: 1}}\n{yaml.safe_dump({'programs': rules})}{quiet_but(*TRACERS)}{on}"
+    )
     try:
         yield agent
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from callers import Caller, Series, series_of
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 
 pytestmark = pytest.mark.root
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.root
 def agent(
     kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> RunningAgent:
-    agent = start_agent(f"{Caller.RULES}{QUIET}  fs: {{}}\n")
+    agent = start_agent(f"{Caller.RULES}{quiet_but('fs')}  fs: {{}}\n")
     until(lambda: agent.value("scalpels_worker_up", tracer="fs") == 1, 30, "fs is up")
     return agent
 

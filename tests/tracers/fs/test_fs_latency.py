@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from callers import Caller, Series, series_of
-from running import QUIET, RunningAgent, wait_until
+from running import RunningAgent, quiet_but, wait_until
 
 pytestmark = pytest.mark.root
 PYTHON = "/usr/bin/python3"  # of the distribution
@@ -46,7 +46,7 @@ def agent(
     kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> RunningAgent:
     calls = ", ".join(call for call, _ in KINDS.values())
-    agent = start_agent(f"{Caller.RULES}{QUIET}  fs: {{}}\n  syscalls: {{calls: [{calls}]}}\n")
+    agent = start_agent(f"{Caller.RULES}{quiet_but('fs', 'syscalls')}  fs: {{}}\n  syscalls: {{calls: [{calls}]}}\n")
     for name in ("fs", "syscalls"):
         until(lambda name=name: agent.value("scalpels_worker_up", tracer=name) == 1, 40, f"{name} is up")
     return agent

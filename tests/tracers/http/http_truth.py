@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from callers import Series, series_of
 from loads.reports import Request
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 from servers.http_server import HttpServer
 
 from scalpels_exporter.routes.routing import FOLDED_BYTES, Routing
@@ -26,7 +26,7 @@ def settings(server: HttpServer | None = None, front: HttpServer | None = None, 
         rules.append(f"{{name: front, cmdline: '^nginx: |{front.folder}'}}")  # nginx's workers have titles of their own
     if server is not None:
         rules.append(f"{{name: server, cmdline: '{server.folder}'}}")
-    return "programs:\n" + "".join(f"  - {rule}\n" for rule in rules) + f"{QUIET}  http: {more}\n"
+    return "programs:\n" + "".join(f"  - {rule}\n" for rule in rules) + f"{quiet_but('http')}  http: {more}\n"
 
 
 def fold(path: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from callers import Caller, series_of
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 
 pytestmark = pytest.mark.root
 IN_A_CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -23,7 +23,9 @@ Until = Callable[..., object]
 def agent(request: pytest.FixtureRequest, kernel_programs: None, start_agent: Start, until: Until) -> RunningAgent:
     """With the kernel's type information, or without where a test says BOTH."""
     btf = getattr(request, "param", "on")
-    tracers = f"{QUIET}  programs: {{btf: {btf}}}\n  syscalls: {{calls: [fsync, write, clone, openat]}}\n"
+    tracers = (
+        f"{quiet_but('syscalls')}  programs: {{btf: {btf}}}\n  syscalls: {{calls: [fsync, write, clone, openat]}}\n"
+    )
     agent = start_agent(f"{Caller.RULES}{tracers}")
     until(lambda: agent.value("scalpels_worker_up", tracer="syscalls") == 1, 30, "syscalls is up")
     return agent

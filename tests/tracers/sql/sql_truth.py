@@ -10,7 +10,7 @@ from typing import Any
 from callers import Series, series_of
 from loads.load import SqlLoad
 from loads.target import Target
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 
 MARK = "mark-of-the-load"
 RULES = (
@@ -18,7 +18,7 @@ RULES = (
     f"  - {{name: load, cmdline: '^[^ ]*python[^ ]* .*{MARK}'}}\n"
     "  - {name: hostile, cmdline: '^[^ ]*python[^ ]* .*mark-of-the-hostile'}\n"
 )
-SETTINGS = f"{RULES}{QUIET}  sql: {{}}\n"
+SETTINGS = f"{RULES}{quiet_but('sql')}  sql: {{}}\n"
 # Commands of MySQL's protocol, which no server counts as statements.
 COMMANDS = ("PING", "PREPARE", "OTHER")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from callers import Caller, Series, series_of
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 
 from scalpels_exporter.config.load import load
 from scalpels_exporter.config.settings import Mistakes
@@ -24,7 +24,7 @@ Start = Callable[..., RunningAgent]
 
 @pytest.fixture
 def agent(kernel_programs: None, start_agent: Start, until: Callable[..., object]) -> RunningAgent:
-    agent = start_agent(f"{Caller.RULES}{QUIET}  syscalls: {{calls: [{CALLS}]}}\n")
+    agent = start_agent(f"{Caller.RULES}{quiet_but('syscalls')}  syscalls: {{calls: [{CALLS}]}}\n")
     until(lambda: agent.value("scalpels_worker_up", tracer="syscalls") == 1, 30, "syscalls is up")
     return agent
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from callers import Series, series_of
-from running import QUIET, RunningAgent
+from running import RunningAgent, quiet_but
 from talking import RULE, message, talker
 
 pytestmark = pytest.mark.root
@@ -18,7 +18,7 @@ Talk = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
-    return agent_of_module(f"programs:\n{RULE}{QUIET}  sql: {{}}\n", "sql")
+    return agent_of_module(f"programs:\n{RULE}{quiet_but('sql')}  sql: {{}}\n", "sql")
 
 
 @pytest.fixture
