@@ -127,7 +127,6 @@ TRACER = Tracer(
         ),
         Parameter("routes_most", "integer", 200, "Routes that are told apart; those beyond are other.", 1, 1000),
     ),
-    default=True,
     overhead="3 µs a request at each end in the kernel (BPF_ENABLE_STATS), heads of 330 and 180 bytes",
     picture="scalpels_http_server_seconds",
     summary=Summary("scalpels_http_server_seconds"),

@@ -150,7 +150,6 @@ TRACER = Tracer(
         ),
         lost=("unanswered",),  # a second MySQL command before the answer to the first
     ),
-    default=True,
     overhead="0.6 to 1.0 µs of CPU a statement at the client, 3.1 µs at the server (SELECT 1; benchmarks/sql.py).",
     picture="scalpels_sql_seconds",
     summary=Summary("scalpels_sql_seconds", "scalpels_sql_errors_total"),
