@@ -134,7 +134,7 @@ def test_without_capabilities_it_says_what_is_missing_for_which_tracer() -> None
     assert "CAP_SYS_PTRACE" in program["lacks"][0]["what"]
     assert not said["can_run"]
     privileges = next(f for f in said["host"] if f["subject"] == "privileges")
-    assert privileges["found"] == "uid 1234 without CAP_SYS_PTRACE"
+    assert privileges["found"] == "uid 1234 without CAP_BPF CAP_PERFMON CAP_SYS_PTRACE"
 
 
 @pytest.mark.root
