@@ -986,9 +986,10 @@ static __always_inline int read_chunk_line(struct pass *pass, struct stream *str
         return 0;
     volatile u64 *used = &pass->words[1];
     *used = 0;
-    asm volatile("" : "+r"(length)); /* or the compiler takes the loop's own bound for needless, the verifier does not */
     for (u32 n = 0; n < CHUNK_LINE; n++) {
-        if (n >= length)
+        u32 bound = length;
+        asm volatile("" : "+r"(bound)); /* or the compiler makes one bound of both, and 6.1's verifier finds no end */
+        if (n >= bound)
             break;
         u8 c = head_at(pass, n), small = c | 0x20;
         ++*used;
@@ -1116,7 +1117,9 @@ static __always_inline void read_values(struct pass *pass, struct http *http, st
     *number = 0;
     for (u32 n = 0; n < LONGEST_VALUE; n++) {
         u8 c = byte_of(pass, place + 18 + n);
-        if (n >= digits || c < '0' || c > '9')
+        u64 bound = digits;
+        asm volatile("" : "+r"(bound)); /* as in read_chunk_line */
+        if (n >= bound || c < '0' || c > '9')
             break;
         *number = *number * 10 + c - '0';
     }
@@ -1251,7 +1254,9 @@ static __always_inline u32 kind_of(struct pass *pass, u32 have)
     volatile u64 *letters = &pass->words[0], *blank = &pass->words[1];
     *letters = *blank = 0;
     for (u32 n = 0; n < SURE - 1; n++) {
-        if (n >= have)
+        u32 bound = have;
+        asm volatile("" : "+r"(bound)); /* or the compiler makes one bound of both, and 6.1's verifier finds no end */
+        if (n >= bound)
             break;
         c = head_at(pass, n);
         if (c == ' ') {

@@ -930,6 +930,7 @@ static __always_inline void pg_failed(struct pass *pass, struct conn *conn, stru
     struct failure key = {pass->program, sql->system, conn->side, verb};
     volatile u32 *found = &pass->cursor;
     *found = 0;
+#pragma clang loop unroll(disable) /* or it is entered in its middle, which kernels before 6.4 take for no loop */
     for (u32 n = 5; n < HEAD_BYTES - 6; n++) {
         if (!pass->head[n] && pass->head[n + 1] == 'C') {
             *found = n + 2;
@@ -955,13 +956,13 @@ static __always_inline void pg_counted(struct pass *pass, struct conn *conn, str
 }
 
 /* The last number of the tag: INSERT 0 17, SELECT 3. */
-static __always_inline u64 pg_rows(struct pass *pass, u64 total)
+static __always_inline u64 pg_rows(struct pass *pass)
 {
     volatile u64 *rows = &pass->words[5];
     *rows = 0;
     for (u32 n = 5; n < 40; n++) {
         u8 c = pass->head[n];
-        if (!c || n >= total)
+        if (!c) /* the head is 0 behind the message */
             break;
         *rows = c >= '0' && c <= '9' ? *rows * 10 + c - '0' : 0;
     }
@@ -989,7 +990,7 @@ static __always_inline void pg_ready(struct pass *pass, struct conn *conn, struc
     sql->parsing = 0;
 }
 
-static __always_inline void pg_answer(struct pass *pass, struct conn *conn, struct sql *sql, u64 total)
+static __always_inline void pg_answer(struct pass *pass, struct conn *conn, struct sql *sql)
 {
     u8 type = pass->head[0];
     if (!sql->first && (sql->asked || sql->batches_from != sql->batches_to))
@@ -997,7 +998,7 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
     if (type == 'C') {
         sql->tagged = verb_at(pass, 5);
         pop_verb(sql);
-        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass, total));
+        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass));
     } else if (type == 'E') {
         if (sql->phase == LOGGING_IN)
             count_connection(pass, conn, sql, REFUSED);
@@ -1058,7 +1059,7 @@ int sql_pg_end(struct exited *at)
     sql->lost = 0;
     begin_anew(&conn->streams[pass->direction & 1]);
     if (place)
-        pg_answer(pass, conn, sql, HEAD_BYTES);
+        pg_answer(pass, conn, sql);
     pass->head[5] = pass->scan[HEAD_BYTES - 1];
     pg_ready(pass, conn, sql);
     return 0;
@@ -1103,7 +1104,7 @@ int sql_pg_answers(struct exited *at)
         if (single)
             pg_encryption(pass, conn, sql);
         else
-            pg_answer(pass, conn, sql, total);
+            pg_answer(pass, conn, sql);
         if (conn->unreadable)
             return 0;
     }
