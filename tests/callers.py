@@ -16,12 +16,27 @@ from running import RunningAgent, wait_until
 
 WORKLOAD = Path(__file__).parent / "tracers" / "syscalls" / "workload.py"
 FORK_AS = WORKLOAD.with_name("fork_as.py")
+STILL = 3  # scrapes that show no change
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def series_of(agent: RunningAgent, prefix: str) -> Series:
     """The samples whose names begin with `prefix`."""
     return {key: value for key, value in agent.samples().items() if key[0].startswith(prefix)}
+
+
+def settled(agent: RunningAgent, prefix: str) -> Series:
+    """As `series_of`, once it stands still: a send is counted when it returns, which on a busy machine may be after its
+    receiver has gone on."""
+    seen: list[Series] = []
+
+    def stands_still() -> bool:
+        now = series_of(agent, prefix)
+        seen.append({key: value for key, value in now.items() if ("program", "scalpels") not in key[1]})  # our scrapes
+        return len(seen) > STILL and all(one == seen[-1] for one in seen[-STILL - 1 :])
+
+    wait_until(stands_still, 20, f"{prefix} stands still")
+    return seen[-1]
 
 
 class Caller:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from callers import Series, series_of
+from callers import Series, series_of, settled
 from loads.reports import Request
 from running import RunningAgent, quiet_but
 from servers.http_server import HttpServer
@@ -91,7 +91,7 @@ class Watched:
         self._before = series_of(agent, "scalpels_http")
 
     def after(self) -> Seen:
-        return Seen(self._before, series_of(self._agent, "scalpels_http"))
+        return Seen(self._before, settled(self._agent, "scalpels_http"))
 
 
 def in_flight(agent: RunningAgent, side: str, program: str) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from callers import Series, series_of
+from callers import Series, series_of, settled
 from loads.load import SqlLoad
 from loads.target import Target
 from running import RunningAgent, quiet_but
@@ -57,7 +57,7 @@ class Watched:
         self._before = series_of(agent, "scalpels_sql")
 
     def after(self) -> Seen:
-        return Seen(self._before, series_of(self._agent, "scalpels_sql"))
+        return Seen(self._before, settled(self._agent, "scalpels_sql"))
 
 
 def statements(verbs: Counter[str], client: str) -> Counter[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from callers import Series, series_of
+from callers import Series, series_of, settled
 from running import RunningAgent, quiet_but
 from talking import RULE, message, talker
 
@@ -41,7 +41,7 @@ def counted(agent: RunningAgent, talk: Talk, *words: str, times: int = 10) -> Co
     before = statements(series_of(agent, "scalpels_sql"))
     for _ in range(times):
         talk(*words)
-    return statements(series_of(agent, "scalpels_sql")) - before
+    return statements(settled(agent, "scalpels_sql")) - before
 
 
 @pytest.mark.parametrize("read", ["read", "readv", "recvfrom", "recvmsg", "peek"])
