@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -26,7 +27,11 @@ def under(shell: str) -> list[str]:
 
 
 def targets(pid: int) -> dict[int, str]:
-    return {int(entry.name): str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    found = {}
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed in this moment
+            found[int(entry.name)] = str(entry.readlink())
+    return found
 
 
 def test_a_stdin_that_was_closed_is_taken_by_nothing_else(start_agent: Start, quiet_with: Config, until: Until) -> None:

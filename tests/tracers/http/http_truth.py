@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from callers import Series, series_of, settled
 from loads.reports import Request
 from running import RunningAgent, quiet_but
+from servers.access_log import AccessLog
 from servers.http_server import HttpServer
 
 from scalpels_exporter.routes.routing import FOLDED_BYTES, Routing
@@ -51,6 +52,11 @@ def routed(requests: Mapping[Request, int]) -> Counted:
     for (method, path, status), times in requests.items():
         found[method, status, routing.route(fold(path))] += times
     return found
+
+
+def logged(log: AccessLog) -> Counted:
+    """What a server's log says, less the calls with which connections were opened: a server writes late."""
+    return Counted({request: times for request, times in log.requests().items() if request[1] != "/warm"})
 
 
 class Seen:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from http_truth import MARK, Watched, in_flight, lost, routed
+from http_truth import MARK, Watched, in_flight, logged, lost, routed
 from loads.load import HttpLoad, NotSupported
 from loads.reports import Request
-from running import RunningAgent
+from running import RunningAgent, wait_until
 from servers.front_servers import Apache, Nginx
 from servers.http_server import HttpServer
 from servers.python_servers import AiohttpWeb, EventletWsgi, Gunicorn
@@ -41,7 +41,7 @@ def test_requests_are_counted_as_the_access_log_says(
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
-        assert log.requests(COUNT) == report.requests
+        wait_until(lambda: logged(log) == report.requests, 20, "the access log has them all")
         seen, truth = watched.after(), routed(report.requests)
         assert report.unexpected == []
         if client != "curl":  # whose processes are too young to have a name
@@ -69,7 +69,7 @@ def test_requests_are_counted_on_all_four_ends_of_two_hops(
         load.do("connect", count=CONNECTIONS // 2)
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
-        assert log.requests(COUNT) == report.requests
+        wait_until(lambda: logged(log) == report.requests, 20, "the access log has them all")
         seen, truth = watched.after(), routed(report.requests)
         for program, side in (("load", "client"), ("front", "server"), ("front", "client"), ("server", "server")):
             assert seen.requests(program, side) == truth, f"{program} as {side}"
