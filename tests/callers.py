@@ -39,6 +39,15 @@ def settled(agent: RunningAgent, prefix: str) -> Series:
     return seen[-1]
 
 
+def lost(agent: RunningAgent) -> dict[str, float]:
+    """Reason → events, of the tracers that lost any."""
+    return {
+        f"{dict(labels)['tracer']} {dict(labels)['reason']}": value
+        for (name, labels), value in agent.samples().items()
+        if name == "scalpels_tracer_lost_total" and value
+    }
+
+
 class Caller:
     """Is given its jobs once the agent knows its name; `unnamed` is one that no rule names."""
 

@@ -50,37 +50,11 @@ struct exited {
 #define REGULAR 0100000
 #define AT_EMPTY_PATH 0x1000
 
-static __always_inline u64 pointer_at(u64 address)
-{
-    u64 found = 0;
-    bpf_probe_read_kernel(&found, sizeof(found), (void *)address);
-    return found;
-}
-
-/* A member of a structure whose type the verifier knows: an ordinary load, where a helper costs ten times as much.
- * Inline, because BCC makes a helper's call of what it takes for a load from the kernel. */
-#define MEMBER(type, of, offset)                                                                                       \
-    ({                                                                                                                 \
-        u64 member;                                                                                                    \
-        asm volatile("%0 = *(" type " *)(%1 + %2)" : "=r"(member) : "r"(of), "i"(offset));                             \
-        member;                                                                                                        \
-    })
-
-/* The inode behind a descriptor of the current task; 0 where there is none. */
-static __always_inline u64 inode_of(u64 descriptor)
-{
-    u64 table = MEMBER("u64", MEMBER("u64", bpf_get_current_task_btf(), TASK_FILES), FILES_FDT);
-    if ((u32)descriptor >= MEMBER("u32", table, FDT_MAX))
-        return 0;
-    u64 file = pointer_at(MEMBER("u64", table, FDT_FD) + 8 * (u64)(u32)descriptor);
-    return file ? pointer_at(file + FILE_INODE) : 0;
-}
-
 /* For the loader: are the offsets right? */
 int selftest(u64 *arguments)
 {
     u32 number = 0;
-    bpf_probe_read_kernel(&number, sizeof(number), (void *)(inode_of(arguments[0]) + INODE_NUMBER));
+    bpf_probe_read_kernel(&number, sizeof(number), (void *)(inode_of((void *)bpf_get_current_task_btf(), arguments[0]) + INODE_NUMBER));
     return number;
 }
 
@@ -88,7 +62,7 @@ int selftest(u64 *arguments)
  * file system: its last type's name is not read again. */
 static __always_inline int name_of(u64 descriptor, struct call *call)
 {
-    u64 inode = inode_of(descriptor);
+    u64 inode = inode_of((void *)bpf_get_current_task_btf(), descriptor);
     u16 mode = 0;
     if (!inode)
         return 0;

@@ -88,32 +88,6 @@ struct exited {
 #define CONNECTION_RESET -104
 #define BROKEN_PIPE -32
 
-/* A member of a structure whose type the verifier knows: an ordinary load. Inline, because BCC makes a helper's call of
- * what it takes for a load from the kernel. */
-#define MEMBER(type, of, offset)                                                                                       \
-    ({                                                                                                                 \
-        u64 member;                                                                                                    \
-        asm volatile("%0 = *(" type " *)(%1 + %2)" : "=r"(member) : "r"(of), "i"(offset));                             \
-        member;                                                                                                        \
-    })
-
-static __always_inline u64 pointer_at(u64 address)
-{
-    u64 found = 0;
-    bpf_probe_read_kernel(&found, sizeof(found), (void *)address);
-    return found;
-}
-
-/* The inode behind a descriptor of the current task; 0 where there is none. */
-static __always_inline u64 inode_of(void *task, u64 descriptor)
-{
-    u64 table = MEMBER("u64", MEMBER("u64", task, TASK_FILES), FILES_FDT);
-    if ((u32)descriptor >= MEMBER("u32", table, FDT_MAX))
-        return 0;
-    u64 file = pointer_at(MEMBER("u64", table, FDT_FD) + 8 * (u64)(u32)descriptor);
-    return file ? pointer_at(file + FILE_INODE) : 0;
-}
-
 /* For the loader: are the offsets right? */
 int selftest(u64 *arguments)
 {

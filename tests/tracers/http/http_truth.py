@@ -102,12 +102,3 @@ class Watched:
 
 def in_flight(agent: RunningAgent, side: str, program: str) -> float:
     return agent.value(f"scalpels_http_{side}_requests_in_flight", program=program) or 0
-
-
-def lost(agent: RunningAgent) -> dict[str, float]:
-    """Reason → events, of the tracers that lost any."""
-    return {
-        f"{dict(labels)['tracer']} {dict(labels)['reason']}": value
-        for (name, labels), value in agent.samples().items()
-        if name == "scalpels_tracer_lost_total" and value
-    }

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from http_truth import MARK, Counted, Watched, in_flight, lost, routed
+from callers import lost
+from http_truth import MARK, Counted, Watched, in_flight, routed
 from loads.load import HttpLoad
 from running import RunningAgent
 from servers.python_servers import Gunicorn

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from http_truth import MARK, Watched, in_flight, logged, lost, routed
+from callers import lost
+from http_truth import MARK, Watched, in_flight, logged, routed
 from loads.load import HttpLoad, NotSupported
 from loads.reports import Request
 from running import RunningAgent, wait_until

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from callers import Series, series_of
-from http_truth import MARK, Counted, Watched, in_flight, lost
+from callers import Series, lost, series_of
+from http_truth import MARK, Counted, Watched, in_flight
 from loads.load import HttpLoad
 from loads.reports import read_times
 from running import RunningAgent

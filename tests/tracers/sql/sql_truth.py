@@ -74,12 +74,3 @@ def known_load(
     with SqlLoad(client, target, MARK, **options) as load:
         until(lambda: agent.value("scalpels_programs_processes", program="load") == 1, 30, "the load has its name")
         yield load
-
-
-def lost(agent: RunningAgent) -> dict[str, float]:
-    """Reason → events, of the tracers that lost any."""
-    return {
-        f"{dict(labels)['tracer']} {dict(labels)['reason']}": value
-        for (name, labels), value in agent.samples().items()
-        if name == "scalpels_tracer_lost_total" and value
-    }

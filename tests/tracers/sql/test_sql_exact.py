@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from callers import lost
 from loads.load import SqlLoad
 from running import RunningAgent
 from servers.mariadb_server import MariaDb
 from servers.postgresql_server import PostgreSql
-from sql_truth import MARK, SETTINGS, Watched, known_load, lost, statements
+from sql_truth import MARK, SETTINGS, Watched, known_load, statements
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
 CONNECTIONS = 4

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from callers import lost
 from running import RunningAgent
 from servers.mariadb_server import MariaDb
-from sql_truth import SETTINGS, Watched, known_load, lost
+from sql_truth import SETTINGS, Watched, known_load
 from talking import message, packet, talker
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
