@@ -137,10 +137,10 @@ static __always_inline struct http_end http_end_of(struct conn *conn, u32 progra
 static __always_inline void count_upgrade(struct conn *conn, u32 program)
 {
     struct http_end key = http_end_of(conn, program, 0);
-    u64 one = 1, *count = http_upgrades.lookup(&key);
+    u64 none = 0, *count = http_upgrades.lookup_or_try_init(&key, &none);
     if (count)
         (*count)++;
-    else if (http_upgrades.insert(&key, &one))
+    else
         lose(LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
@@ -148,10 +148,10 @@ static __always_inline void count_upgrade(struct conn *conn, u32 program)
 static __always_inline void count_unread(struct conn *conn, u32 program, u32 reason)
 {
     struct http_end key = http_end_of(conn, program, reason);
-    u64 one = 1, *count = http_unread.lookup(&key);
+    u64 none = 0, *count = http_unread.lookup_or_try_init(&key, &none);
     if (count)
         (*count)++;
-    else if (http_unread.insert(&key, &one))
+    else
         lose(LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
@@ -159,11 +159,7 @@ static __always_inline void count_unread(struct conn *conn, u32 program, u32 rea
 static __always_inline void count_flight(struct conn *conn, u32 program, u64 began, u64 ended)
 {
     struct http_end key = http_end_of(conn, program, 0);
-    struct flight none = {}, *found = http_flight.lookup(&key);
-    if (!found) {
-        http_flight.insert(&key, &none);
-        found = http_flight.lookup(&key);
-    }
+    struct flight none = {}, *found = http_flight.lookup_or_try_init(&key, &none);
     if (!found) {
         lose(LOST_HTTP_FULL);
         return;
@@ -175,11 +171,7 @@ static __always_inline void count_flight(struct conn *conn, u32 program, u64 beg
 static __always_inline void count_traffic(struct conn *conn, u32 program)
 {
     struct http_end key = http_end_of(conn, program, 0);
-    struct traffic_of_end none = {}, *found = http_bytes.lookup(&key);
-    if (!found) {
-        http_bytes.insert(&key, &none);
-        found = http_bytes.lookup(&key);
-    }
+    struct traffic_of_end none = {}, *found = http_bytes.lookup_or_try_init(&key, &none);
     if (!found) {
         lose(LOST_HTTP_FULL);
         return;
@@ -307,12 +299,12 @@ static __always_inline void give_up(struct conn *conn, struct http *http)
 static __always_inline void broken_off(struct conn *conn, struct http *http)
 {
     struct http_end key = http_end_of(conn, http->program, 0);
-    u64 many = in_flight(http), *count;
+    u64 many = in_flight(http), none = 0, *count;
     if (many) {
-        count = http_unanswered.lookup(&key);
+        count = http_unanswered.lookup_or_try_init(&key, &none);
         if (count)
             *count += many;
-        else if (http_unanswered.insert(&key, &many))
+        else
             lose(LOST_HTTP_FULL);
         give_up(conn, http);
     }

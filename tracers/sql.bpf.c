@@ -126,35 +126,31 @@ static __always_inline struct happening happening_of(struct pass *pass, struct c
 static __always_inline void count_connection(struct pass *pass, struct conn *conn, struct sql *sql, u32 what)
 {
     struct happening key = happening_of(pass, conn, sql, what);
-    u64 one = 1, *count = sql_conns.lookup(&key);
+    u64 none = 0, *count = sql_conns.lookup_or_try_init(&key, &none);
     if (count)
         (*count)++;
-    else if (sql_conns.insert(&key, &one))
-        lose(LOST_FULL);
+    else
+        lose(LOST_SQL_FULL);
 }
 
 /* The rest of the connection is hidden: it is said, and never guessed at. */
 static __always_inline void count_unreadable(struct pass *pass, struct conn *conn, struct sql *sql, u32 what)
 {
     struct happening key = happening_of(pass, conn, sql, what);
-    u64 one = 1, *count = sql_unread.lookup(&key);
+    u64 none = 0, *count = sql_unread.lookup_or_try_init(&key, &none);
     if (count)
         (*count)++;
-    else if (sql_unread.insert(&key, &one))
-        lose(LOST_FULL);
+    else
+        lose(LOST_SQL_FULL);
     conn->unreadable = 1;
 }
 
 static __always_inline void count_bytes(struct pass *pass, struct conn *conn, struct sql *sql)
 {
     struct end key = {pass->program, sql->system, conn->side};
-    struct traffic none = {}, *found = sql_bytes.lookup(&key);
+    struct traffic none = {}, *found = sql_bytes.lookup_or_try_init(&key, &none);
     if (!found) {
-        sql_bytes.insert(&key, &none);
-        found = sql_bytes.lookup(&key);
-    }
-    if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_SQL_FULL);
         return;
     }
     found->received += conn->moved[RECEIVED];
@@ -176,7 +172,7 @@ static __always_inline void count_statement(struct pass *pass, struct conn *conn
         found = sql_times.lookup(&key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_SQL_FULL);
         return;
     }
     found->rows += rows;
@@ -201,7 +197,7 @@ static __always_inline void count_whole(struct pass *pass, struct conn *conn, st
         found = sql_whole.lookup(&key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_SQL_FULL);
         return;
     }
     found->sum += spent;
@@ -225,7 +221,7 @@ static __always_inline void count_transaction(struct pass *pass, struct conn *co
         found = sql_trans.lookup(&key);
     }
     if (!found) {
-        lose(LOST_FULL);
+        lose(LOST_SQL_FULL);
         return;
     }
     found->sum += lasted;
@@ -237,11 +233,11 @@ static __always_inline void count_transaction(struct pass *pass, struct conn *co
 
 static __always_inline void count_failure(struct failure *key)
 {
-    u64 one = 1, *count = sql_errors.lookup(key);
+    u64 none = 0, *count = sql_errors.lookup_or_try_init(key, &none);
     if (count)
         (*count)++;
-    else if (sql_errors.insert(key, &one))
-        lose(LOST_FULL);
+    else
+        lose(LOST_SQL_FULL);
 }
 
 /* ------------------------------------------------------------------ verbs */

@@ -65,13 +65,13 @@ int on_enter(struct entered *at)
 static __always_inline void count_failure(u32 program, u32 number, u64 error)
 {
     struct of_failure key = {program, number, error};
-    u64 one = 1;
+    u64 none = 0;
     if (error >= FIRST_RESTART && error <= LAST_RESTART)
         key.error = ERRNO_ERESTART;
-    u64 *count = failures.lookup(&key);
+    u64 *count = failures.lookup_or_try_init(&key, &none);
     if (count)
         (*count)++;
-    else if (failures.insert(&key, &one))
+    else
         lose(LOST_FULL);
 }
 

@@ -285,7 +285,7 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         struct conn *blank = blanks.lookup(&zero);
         if (!at->result || !blank)
             return 0;
-        conns.update(&pass->inode, blank);
+        conns.insert(&pass->inode, blank); /* not over what another CPU has begun */
         u64 *count = seen.lookup(&zero);
         if (count)
             (*count)++;
