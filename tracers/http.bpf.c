@@ -869,6 +869,7 @@ static __always_inline void answered(struct pass *pass, struct conn *conn, struc
         count_client(&key, first > asked ? first - asked : 0);
     if (status == 101 || (known && key.method == METHOD_CONNECT && status >= 200 && status < 300)) {
         give_up(conn, http);
+        count_traffic(conn, http->program); /* nobody looks at the connection after this */
         count_upgrade(conn, http->program);
         return;
     }

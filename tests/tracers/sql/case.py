@@ -15,14 +15,15 @@ def message(kind: bytes, payload: bytes) -> bytes:
 
 
 def exchange(*pairs: tuple[bytes, bytes]) -> None:
-    """The first of a pair goes to the server; nothing where the server speaks first."""
+    """The first of a pair goes to the server; nothing where the server speaks first, or does not answer."""
     client, server = socket.socketpair()
     for question, answer in pairs:
         if question:
             client.sendall(question)
             server.recv(100_000)
-        server.sendmsg([answer[:2], answer[2:]])
-        client.recv(100_000)
+        if answer:
+            server.sendmsg([answer[:2], answer[2:]])
+            client.recv(100_000)
     client.close()
     server.close()
 
@@ -31,33 +32,53 @@ def login(flags: int = 0) -> bytes:
     return packet(flags.to_bytes(4, "little") + bytes(28), 1)
 
 
-def work() -> None:
-    greeting = packet(b"\x0a10.11.6-MariaDB\0" + bytes(60))
+Pairs = list[tuple[bytes, bytes]]
+
+
+def mysql() -> Pairs:
     done, within = packet(b"\0\1\0\2\0\0\0", 1), packet(b"\0\0\0\3\0\0\0", 1)
     failed = packet(b"\xff\x7a\x04#42S02no such table", 1)
-    exchange(
-        (b"", greeting),
+    return [
+        (b"", GREETING),
         (login(), packet(b"\0\0\0\2\0\0\0", 2)),
         *[(packet(b"\3SELECT 1"), done)] * 10,
         *[(packet(b"\3/* why */ UPDATE x SET y = 1"), done)] * 5,
         *[(packet(b"\3SELECT nothing"), failed)] * 3,
         (packet(b"\3BEGIN"), within),
         (packet(b"\3COMMIT"), done),
-    )
-    exchange((b"", greeting), (login(0x800), b"\x16\3\3"))
+    ]
+
+
+def postgresql() -> Pairs:
     ready, within = message(b"Z", b"I"), message(b"Z", b"T")
     prepared = message(b"P", b"\0WITH x AS (SELECT 1) INSERT INTO y SELECT 2\0\0\0") + message(b"B", bytes(8))
     prepared += message(b"E", bytes(5)) + message(b"S", b"")
     answer = message(b"1", b"") + message(b"2", b"") + message(b"C", b"INSERT 0 7\0") + ready
     startup = (8 + 8).to_bytes(4, "big") + (196608).to_bytes(4, "big") + b"user\0x\0\0"
-    exchange(
+    return [
         (startup, message(b"R", bytes(4)) + ready),
         *[(message(b"Q", b"SELECT 1\0"), message(b"D", bytes(20)) * 200 + message(b"C", b"SELECT 200\0") + ready)] * 10,
         *[(prepared, answer)] * 4,
         (message(b"Q", b"DELETE FROM z\0"), message(b"E", b"SERROR\0VERROR\0C42P01\0\0") + ready),
         (message(b"Q", b"BEGIN\0"), message(b"C", b"BEGIN\0") + within),
         (message(b"Q", b"ROLLBACK\0"), message(b"C", b"ROLLBACK\0") + ready),
-    )
+    ]
+
+
+GREETING = packet(b"\x0a10.11.6-MariaDB\0" + bytes(60))
+ENCRYPTED: Pairs = [(b"", GREETING), (login(0x800), b"")]
+EXCHANGES = {"mysql": [mysql(), ENCRYPTED], "postgresql": [postgresql()]}
+
+
+def work() -> None:
+    for exchanges in EXCHANGES.values():
+        for pairs in exchanges:
+            exchange(*pairs)
+
+
+def moved(system: str, place: int) -> int:
+    """Bytes of all questions (0) or answers (1)."""
+    return sum(len(pair[place]) for pairs in EXCHANGES[system] for pair in pairs)
 
 
 STATEMENTS = {
@@ -78,6 +99,12 @@ COUNTS = {
         for name in ("seconds", "complete_seconds")
         for (system, verb), count in STATEMENTS.items()
         if (name, system) != ("complete_seconds", "mysql")
+    },
+    **{
+        f'scalpels_sql_{direction}_bytes_total{{side="{side}",system="{system}"}}': moved(system, place)
+        for side, directions in (("client", ("sent", "received")), ("server", ("received", "sent")))
+        for place, direction in enumerate(directions)
+        for system in EXCHANGES
     },
     **{
         f'scalpels_sql_{name}{{side="{side}",system="{system}",{labels}}}': count
