@@ -118,6 +118,7 @@ TRACER = Tracer(
         lost=("queue",),  # answers to requests beyond the 16 in flight on a connection that can be told apart
         companion="Routes",
     ),
+    default=True,
     parameters=(
         Parameter(
             "routes",

@@ -1,8 +1,8 @@
 /* Follows MySQL's (MariaDB's) and PostgreSQL's protocol on connections that wire.bpf.c brings, from both ends.
  *
- * MySQL: a request is a packet with the number 0; of the answer the first packet alone is looked at. PostgreSQL:
- * messages in both directions are followed one by one; a CommandComplete is a statement that has succeeded, and tells its
- * verb and its rows.
+ * MySQL: a request is a packet with the number 0; of the answer the first packet is looked at, and of all that follows
+ * the last bytes: rows are not walked through. PostgreSQL: messages in both directions are followed one by one; a
+ * CommandComplete is a statement that has succeeded, and tells its verb and its rows.
  */
 
 enum { MYSQL, POSTGRESQL };
@@ -80,7 +80,8 @@ BPF_TABLE("percpu_hash", struct end, struct traffic, sql_bytes, SQL_BYTES_ENTRIE
 BPF_TABLE("lru_hash", struct place, u32, sql_prepared, 16384); /* prepared statement → verb */
 BPF_PERCPU_ARRAY(sql_blank, struct spent, 1);                   /* never written to; the largest value */
 
-enum { STARTING, ENCRYPTING, LOGGING_IN, IDLE, ASKED };
+enum { STARTING, ENCRYPTING, LOGGING_IN, IDLE, ASKED, ANSWERING };
+enum { TO_EXECUTE, TO_PREPARE, TO_FETCH };
 
 struct sql {
     u64 asked; /* when the last byte of the request had come; 0: not known */
@@ -93,7 +94,7 @@ struct sql {
     u8 bound;    /* PostgreSQL: of the portal that was bound last. MySQL: compressed once it is logged in */
     u8 by_hand;  /* transactions begin by themselves: autocommit is off */
     u8 lost;     /* PostgreSQL: the place in the answers is not known any more */
-    u8 tagged;   /* PostgreSQL: verb of the last CommandComplete. MySQL: what was asked is to prepare `verb` */
+    u8 tagged;   /* PostgreSQL: verb of the last CommandComplete. MySQL: TO_PREPARE `verb` or else */
     u8 verbs_from, verbs_to, batches_from, batches_to;
     u8 verbs[VERB_QUEUE];
     u8 parsing;  /* PostgreSQL: a Parse is not answered yet */
@@ -101,6 +102,9 @@ struct sql {
     u64 parse;   /* when it was sent */
     u8 ends[BATCH_QUEUE];     /* verbs_to at the end of each batch (to a Sync, or a simple query) */
     u64 batches[BATCH_QUEUE]; /* when its last byte had been sent */
+    u64 last;     /* MySQL: when the last bytes of an answer came; ANSWERING */
+    u64 tail[2];  /* MySQL: these bytes */
+    u16 columns;  /* MySQL: number of the packet that ends the definitions of the columns */
 };
 _Static_assert(sizeof(struct sql) <= 8 * STATE_WORDS, "sql");
 
@@ -481,6 +485,9 @@ static __always_inline void ask_for_scan(struct pass *pass, u64 offset, u64 tota
 #define LAST_PREPARED 0xffffffff
 #define SERVER_IN_TRANSACTION 1
 #define SERVER_AUTOCOMMIT 2
+#define SERVER_MORE_RESULTS 8
+#define SERVER_CURSOR 0x40
+#define NO_COLUMNS 0xffff
 
 static __always_inline void mysql_login(struct pass *pass, struct conn *conn, struct sql *sql, u64 total)
 {
@@ -526,6 +533,13 @@ static __always_inline u32 mysql_verb(struct pass *pass, struct sql *sql)
     return command <= COM_RESET_CONNECTION ? OTHER_VERB : NO_COMMAND;
 }
 
+/* The answer to what was asked had come wholly at `when`. */
+static __always_inline void mysql_complete(struct pass *pass, struct conn *conn, struct sql *sql, u64 when)
+{
+    count_whole(pass, conn, sql, sql->tagged == TO_PREPARE ? PREPARE : sql->verb, when - sql->asked);
+    sql->phase = IDLE;
+}
+
 /* True when the text must be scanned. */
 static __always_inline int mysql_request(struct pass *pass, struct conn *conn, struct sql *sql, u64 total, u64 end)
 {
@@ -535,6 +549,8 @@ static __always_inline int mysql_request(struct pass *pass, struct conn *conn, s
         return 0;
     }
     u32 verb = mysql_verb(pass, sql), scan = verb == WITH;
+    if (sql->phase == ANSWERING)
+        mysql_complete(pass, conn, sql, sql->last);
     if (verb == NO_ANSWER)
         return 0;
     if (verb == NO_COMMAND || pass->head[4] == COM_BINLOG_DUMP) {
@@ -547,8 +563,8 @@ static __always_inline int mysql_request(struct pass *pass, struct conn *conn, s
     if (scan)
         verb = OTHER_VERB;
     sql->verb = verb;
-    sql->tagged = pass->head[4] == COM_STMT_PREPARE;
-    if (sql->tagged)
+    sql->tagged = pass->head[4] == COM_STMT_PREPARE ? TO_PREPARE : pass->head[4] == COM_STMT_FETCH ? TO_FETCH : TO_EXECUTE;
+    if (sql->tagged == TO_PREPARE)
         sql->prepared = verb;
     sql->phase = ASKED;
     sql->asked = pass->now;
@@ -627,13 +643,9 @@ static __always_inline u64 mysql_number(struct pass *pass, u32 *place)
     return first == 0xfc ? more[0] | more[1] << 8 : first == 0xfd ? little_24(more) : little_32(more);
 }
 
-/* What an OK packet tells of the transaction. Returns the rows. */
-static __always_inline u64 mysql_done(struct pass *pass, struct conn *conn, struct sql *sql)
+/* What the end of an answer tells of the transaction, and whether another answer follows. */
+static __always_inline void mysql_status(struct pass *pass, struct conn *conn, struct sql *sql, u32 status)
 {
-    u32 place = 5;
-    u64 rows = mysql_number(pass, &place);
-    mysql_number(pass, &place);
-    u32 status = pass->head[place & (HEAD_BYTES - 1)];
     sql->by_hand = !(status & SERVER_AUTOCOMMIT);
     if (status & SERVER_IN_TRANSACTION) {
         if (!sql->began)
@@ -641,26 +653,87 @@ static __always_inline u64 mysql_done(struct pass *pass, struct conn *conn, stru
     } else if (sql->began) {
         count_transaction(pass, conn, sql, sql->verb == ROLLBACK ? ROLLED_BACK : COMMITTED);
     }
+    sql->phase = status & SERVER_MORE_RESULTS ? ANSWERING : IDLE;
+    sql->columns = NO_COLUMNS;
+}
+
+/* An OK packet. Returns the rows. */
+static __always_inline u64 mysql_done(struct pass *pass, struct conn *conn, struct sql *sql)
+{
+    u32 place = 5;
+    u64 rows = mysql_number(pass, &place);
+    mysql_number(pass, &place);
+    mysql_status(pass, conn, sql, pass->head[place & (HEAD_BYTES - 1)]);
     return rows;
 }
 
+/* The first packet of an answer. */
 static __always_inline void mysql_answered(struct pass *pass, struct conn *conn, struct sql *sql)
 {
-    u32 verb = sql->tagged ? PREPARE : sql->verb, kind = pass->head[4];
+    u32 verb = sql->tagged == TO_PREPARE ? PREPARE : sql->verb, kind = pass->head[4];
     u64 rows = 0;
+    sql->phase = IDLE;
+    sql->tail[0] = sql->tail[1] = 0;
     if (kind == 0xff) {
         mysql_failed(pass, conn, sql, verb);
-    } else if (kind == 0 && sql->tagged) {
+    } else if (kind == 0 && sql->tagged == TO_PREPARE) {
         struct place place = {pass->inode, little_32(pass->head + 5)};
         u32 of = sql->verb;
         sql_prepared.update(&place, &of);
-    } else if (kind == 0) {
+    } else if (kind == 0 && sql->tagged == TO_EXECUTE) {
         rows = mysql_done(pass, conn, sql);
-    } else if (sql->by_hand && !sql->began && verb == SELECT) {
-        sql->began = sql->asked; /* an answer with rows tells at its end only */
+    } else if (kind != 0xfe || sql->tagged != TO_FETCH) { /* rows follow, or their definitions */
+        if (sql->by_hand && !sql->began && verb == SELECT)
+            sql->began = sql->asked; /* where its end is not seen */
+        sql->phase = ANSWERING;
+        sql->columns = sql->tagged == TO_FETCH || kind >= 0xfb ? NO_COLUMNS : (kind + 2) & 0xff;
     }
     count_statement(pass, conn, sql, verb, sql->first - sql->asked, rows);
-    sql->phase = IDLE;
+    if (sql->phase == IDLE)
+        mysql_complete(pass, conn, sql, pass->now);
+}
+
+/* Keeps the last bytes of the answer, those of this piece behind those of the ones before. */
+static __always_inline void mysql_tail(struct pass *pass, struct sql *sql)
+{
+    u64 left = pass->left;
+    u32 some = left < sizeof(sql->tail) ? left : sizeof(sql->tail);
+    asm volatile("%0 &= 31" : "+r"(some));
+    __builtin_memcpy(pass->scan, sql->tail, sizeof(sql->tail));
+    if (some > sizeof(sql->tail) || bpf_probe_read_user(pass->scan + sizeof(sql->tail), some, (void *)(pass->at + left - some)))
+        return;
+    __builtin_memcpy(sql->tail, pass->scan + some, sizeof(sql->tail));
+    pass->left = 0;
+}
+
+/* More of an answer. It ends with an EOF packet or an OK packet that stands for one, which a server sends at once with
+ * what goes before: only at the end of the bytes is it looked for. Where it cannot be told from another packet, or is an
+ * error, the answer's end is told by the next request. */
+static __always_inline void mysql_rest(struct pass *pass, struct conn *conn, struct sql *sql)
+{
+    const u8 *tail = (const u8 *)sql->tail;
+    u32 status;
+    if (!pass->left && !pass->rest)
+        return;
+    sql->last = pass->now;
+    for (int n = 0; n < 3; n++) {
+        if (pass->left)
+            mysql_tail(pass, sql);
+        if (!next_piece(pass))
+            break;
+    }
+    if (tail[7] == 5 && !tail[8] && !tail[9] && tail[11] == 0xfe) { /* length, number, kind, warnings, status */
+        status = tail[14];
+        if (tail[10] == sql->columns && !(status & SERVER_CURSOR))
+            return; /* or it is the end of the columns' definitions, and the rows follow */
+    } else if (tail[5] == 7 && !tail[6] && !tail[7] && tail[9] == 0xfe && !tail[10] && !tail[11]) {
+        status = tail[12]; /* length, number, kind, no rows, no id, status, warnings */
+    } else {
+        return;
+    }
+    mysql_status(pass, conn, sql, status);
+    if (sql->phase == IDLE)
+        mysql_complete(pass, conn, sql, pass->now);
 }
 
 static __always_inline void mysql_logged_in(struct pass *pass, struct conn *conn, struct sql *sql)
@@ -696,7 +769,7 @@ int sql_mysql_answers(struct exited *at)
     struct stream *stream = &conn->streams[pass->direction & 1];
     for (int n = 0; n < 4; n++) {
         if (sql->phase != ASKED && sql->phase != LOGGING_IN)
-            return 0; /* the rest of an answer */
+            break;
         if (!pass->left && !next_piece(pass))
             return 0;
         u32 got = gather(pass, stream);
@@ -715,6 +788,8 @@ int sql_mysql_answers(struct exited *at)
         else
             mysql_logged_in(pass, conn, sql);
     }
+    if (sql->phase == ANSWERING)
+        mysql_rest(pass, conn, sql);
     return 0;
 }
 

@@ -21,10 +21,7 @@ def agent() -> Iterator[RunningAgent]:
     folder.chmod(0o755)  # for the agent, which is not root when it makes its socket there
     rules = [{"name": program_of(name), "cmdline": f"mark-of-{program_of(name)}$"} for name in TRACERS]
     on = "".join(f"  {name}: {yaml.safe_dump(parameters(name), default_flow_style=True)}" for name in TRACERS)
-    # An emulated machine is over any budget.
-    agent = RunningAgent(
-        folder, f"budgets: {{overhead: 1}}\n{yaml.safe_dump({'programs': rules})}{quiet_but(*TRACERS)}{on}"
-    )
+    agent = RunningAgent(folder, f"{yaml.safe_dump({'programs': rules})}{quiet_but(*TRACERS)}{on}")
     try:
         yield agent
     finally:

@@ -98,7 +98,6 @@ COUNTS = {
         for side in ("client", "server")
         for name in ("seconds", "complete_seconds")
         for (system, verb), count in STATEMENTS.items()
-        if (name, system) != ("complete_seconds", "mysql")
     },
     **{
         f'scalpels_sql_{direction}_bytes_total{{side="{side}",system="{system}"}}': moved(system, place)

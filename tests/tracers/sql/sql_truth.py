@@ -45,6 +45,9 @@ class Seen:
     def verbs(self, program: str, side: str) -> Counter[str]:
         return self.gained("scalpels_sql_seconds_count", "verb", program=program, side=side)
 
+    def completed(self, program: str, side: str) -> Counter[str]:
+        return self.gained("scalpels_sql_complete_seconds_count", "verb", program=program, side=side)
+
     def codes(self, program: str, side: str) -> Counter[str]:
         return self.gained("scalpels_sql_errors_total", "code", program=program, side=side)
 

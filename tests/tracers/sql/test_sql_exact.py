@@ -114,6 +114,10 @@ def test_every_kind_of_statement_is_counted(
             truth = {key.replace(" ", "_").upper(): n for key, n in report.transactions.items()}
             if mix == "transactions":
                 assert ended == Counter(truth)
+        load.do("close")  # which is what tells the end of the last answers, where their bytes do not
+        seen = watched.after()
+        for side, name in (("client", "load"), ("server", program)):
+            assert seen.completed(name, side) == seen.verbs(name, side)
         assert lost(agent) == {}
 
 
