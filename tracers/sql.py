@@ -70,7 +70,7 @@ TRACER = Tracer(
         ),
         Histogram(
             "scalpels_sql_complete_seconds",
-            "Time to the last byte of the answer. Where MySQL's bytes do not tell it, it is counted with the next request.",
+            "Time to the last byte of the answer. Where MySQL does not tell, it is counted with the next request.",
             LABELS,
             "seconds",
             series=600,
