@@ -165,11 +165,13 @@ class Command:
 class Summary:
     """What `once --for` shows in one table: a histogram of seconds, and the counter of what failed.
 
-    The counter has the histogram's labels and more; what the others say (an error code) is named.
+    The counter has the histogram's labels and more; what the others say (an error code) is named. Each of `more` is
+    another histogram of seconds, with a table of its own behind the first one.
     """
 
     times: str
     errors: str = ""
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,13 @@ def _of_summary(tracer: Tracer) -> Iterator[str]:
     if tracer.summary is None:
         return
     times, errors = tracer.metric(tracer.summary.times), tracer.metric(tracer.summary.errors)
-    if not isinstance(times, Histogram) or times.unit != "seconds":
-        yield f'summary: expected a histogram of seconds, got "{tracer.summary.times[:80]}"'
-    elif tracer.summary.errors and (not isinstance(errors, Counter) or not set(times.labels) <= set(errors.labels)):
+    for name in (tracer.summary.times, *tracer.summary.more):
+        found = tracer.metric(name)
+        if not isinstance(found, Histogram) or found.unit != "seconds":
+            yield f'summary: expected a histogram of seconds, got "{name[:80]}"'
+    if times is None:
+        return
+    if tracer.summary.errors and (not isinstance(errors, Counter) or not set(times.labels) <= set(errors.labels)):
         yield f'summary: expected a counter with the labels of {times.name}, got "{tracer.summary.errors[:80]}"'
 
 

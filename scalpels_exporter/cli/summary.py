@@ -24,16 +24,24 @@ MOST_CODES = 3  # that are named of what failed
 def summarised(span: Span) -> frozenset[str]:
     """The metrics that the table shows."""
     summary = span.tracer.summary
-    return frozenset(filter(None, (summary.times, summary.errors))) if summary else frozenset()
+    return frozenset(filter(None, (summary.times, summary.errors, *summary.more))) if summary else frozenset()
 
 
 def draw_summary(span: Span, seen: list[Seen], screen: Screen, top: int) -> None:
     """Nothing where nothing was timed. The worst is what took most time altogether."""
-    summary = span.tracer.summary
-    times = next((one for one in seen if summary and one.metric.name == summary.times), None)
-    if summary is None or times is None or not times.rows:
+    summary, by_name = span.tracer.summary, {one.metric.name: one for one in seen}
+    if summary is None:
         return
-    errors = next((one for one in seen if one.metric.name == summary.errors), None)
+    for name in (summary.times, *summary.more):
+        if by_name[name].rows:
+            screen.line()
+            if summary.more:
+                screen.line(Text(name, "bold"))
+            errors = by_name.get(summary.errors) if name == summary.times else None
+            _draw(by_name[name], errors, span.seconds, screen, top)
+
+
+def _draw(times: Seen, errors: Seen | None, seconds: float, screen: Screen, top: int) -> None:
     failed = _failed(errors, times.metric) if errors else {}
     columns = [Column(label, elastic=True) for label in times.metric.labels]
     columns += [Column(title, right=True) for title in ("COUNT", "RATE", "P50", "P99", "SUM", "ERRORS")]
@@ -41,8 +49,7 @@ def draw_summary(span: Span, seen: list[Seen], screen: Screen, top: int) -> None
     for row in times.rows[:top]:
         assert isinstance(row, Distribution)
         codes = failed.get(row.labels, Tally())
-        table.add(*(Text(clean(value)) for value in row.labels), *_cells(row.spread, span.seconds), *_errors(codes))
-    screen.line()
+        table.add(*(Text(clean(value)) for value in row.labels), *_cells(row.spread, seconds), *_errors(codes))
     table.print_on(screen)
     if len(times.rows) > top:
         screen.line(Text(f"  {count(len(times.rows) - top)} more (--top {len(times.rows)} shows all)", "dim"))
