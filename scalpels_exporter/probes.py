@@ -5,7 +5,7 @@ Part of `declare`, which a tracer imports; data as there. What reads it stands i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -138,6 +138,7 @@ class Parser:
     offsets: tuple[Offset, ...] = ()
     lost: tuple[str, ...] = ()
     companion: str = ""  # as of Bpf; gets the maps of the host, and the records of the ring `<tracer>_events`
+    check: str = ""  # a raw tracepoint function that nothing is attached to: the companion's `kernel.check`
 
 
 # ---------------------------------------------------------------------------- what a companion takes and gives
@@ -147,6 +148,7 @@ class KernelMap(Protocol):
     """A map of the source: bytes in, bytes out, as C has laid them out. A per-CPU value is the sum over the CPUs."""
 
     def items(self) -> Sequence[tuple[bytes, bytes]]: ...
+    def heads(self, size: int) -> Iterator[tuple[bytes, bytes]]: ...  # the first so many bytes of the values
     def get(self, key: bytes) -> bytes | None: ...
     def put(self, key: bytes, value: bytes) -> None: ...
     def remove(self, key: bytes) -> None: ...
@@ -160,6 +162,7 @@ class Kernel:
     records: Callable[[], Sequence[bytes]]  # what has come through the ring `events` since the last call
     parameters: Mapping[str, Any]
     program: Callable[[int], str]  # pid → program, by the rules; reads /proc
+    check: Callable[[int], int]  # runs `check` now, with one u64; what it returns, 32 bits
     proc: str = "/proc"
 
 

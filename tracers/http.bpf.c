@@ -91,6 +91,7 @@ BPF_TABLE("percpu_hash", struct http_end, struct traffic_of_end, http_bytes, HTT
 BPF_TABLE("percpu_hash", struct http_end, u64, http_upgrades, HTTP_UPGRADES_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_unanswered, HTTP_UNANSWERED_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_unread, HTTP_UNREAD_ENTRIES);
+BPF_TABLE("percpu_hash", struct http_end, u64, http_untimed, HTTP_UNTIMED_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, struct flight, http_flight, 1024);
 BPF_TABLE("hash", u64, struct folded, http_routes, ROUTES);
 BPF_PERCPU_ARRAY(http_blank, struct server_times, 1); /* never written to; the largest value */
@@ -110,13 +111,12 @@ struct http {
     u64 whole;         /* when the request had come whose answer's body comes now; 0: none, or its end cannot be seen */
     u64 hash, before;  /* of the path so far; at the beginning of its last segment */
     struct side_of_http sides[2]; /* by direction */
-    u32 program;       /* that has the requests in flight */
     u16 status;
     u16 pair;          /* uWSGI: bytes of the packet's pairs that are still to come */
     u16 value;         /* uWSGI: bytes of the path that are still to come */
     u8 protocol;
     u8 has_uri;        /* uWSGI: the path is that of REQUEST_URI, which goes before PATH_INFO */
-    u8 from, to;       /* of the queue */
+    u16 from, to;      /* of the queue: they run over */
     u8 method, whole_method;
     u8 alone;          /* no other request was in flight when the present answer's head came */
     u8 length, length_before; /* of the folded path */
@@ -154,6 +154,16 @@ static __always_inline void count_unread(struct conn *conn, u32 program, u32 rea
     else
         lose(LOST_HTTP_FULL);
     conn->unreadable = 1;
+}
+
+static __always_inline void count_untimed(struct conn *conn, u32 program)
+{
+    struct http_end key = http_end_of(conn, program, 0);
+    u64 none = 0, *count = http_untimed.lookup_or_try_init(&key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_HTTP_FULL);
 }
 
 static __always_inline void count_flight(struct conn *conn, u32 program, u64 began, u64 ended)
@@ -268,10 +278,10 @@ static __always_inline void count_whole_client(struct whole_asked *key, u64 spen
 /* The answer is whole. */
 static __always_inline void count_whole_answer(struct pass *pass, struct conn *conn, struct http *http)
 {
-    struct whole_asked key = {http->program, http->whole_method, 0, http->status};
+    struct whole_asked key = {conn->owner, http->whole_method, 0, http->status};
     u64 whole = http->whole;
     http->whole = 0;
-    count_traffic(conn, http->program);
+    count_traffic(conn, conn->owner);
     if (!whole)
         return;
     if (conn->side == SERVER)
@@ -282,7 +292,7 @@ static __always_inline void count_whole_answer(struct pass *pass, struct conn *c
 
 static __always_inline u32 in_flight(struct http *http)
 {
-    return (u8)(http->to - http->from);
+    return (u16)(http->to - http->from);
 }
 
 /* No answer is waited for any more. */
@@ -290,15 +300,16 @@ static __always_inline void give_up(struct conn *conn, struct http *http)
 {
     u32 many = in_flight(http);
     if (many)
-        count_flight(conn, http->program, 0, many);
+        count_flight(conn, conn->owner, 0, many);
     http->from = http->to;
     http->first = 0;
+    conn->waiting = 0;
 }
 
 /* The connection is at its end. */
 static __always_inline void broken_off(struct conn *conn, struct http *http)
 {
-    struct http_end key = http_end_of(conn, http->program, 0);
+    struct http_end key = http_end_of(conn, conn->owner, 0);
     u64 many = in_flight(http), none = 0, *count;
     if (many) {
         count = http_unanswered.lookup_or_try_init(&key, &none);
@@ -309,7 +320,7 @@ static __always_inline void broken_off(struct conn *conn, struct http *http)
         give_up(conn, http);
     }
     if (conn->moved[RECEIVED] || conn->moved[SENT])
-        count_traffic(conn, http->program);
+        count_traffic(conn, conn->owner);
 }
 
 /* The bytes make no sense: what is in flight is lost, and the connection is recognised anew. */
@@ -707,11 +718,12 @@ static __always_inline void push_request(struct pass *pass, struct conn *conn, s
 {
     u32 place = http->to & (HTTP_QUEUE - 1);
     if (!in_flight(http))
-        http->program = pass->program;
+        conn->owner = pass->program;
     http->asked[place] = pass->now;
     http->routes[place] = route << 8 | http->method;
     http->to++;
-    count_flight(conn, http->program, 1, 0);
+    conn->waiting = in_flight(http);
+    count_flight(conn, conn->owner, 1, 0);
 }
 
 static __always_inline void begin_body(struct stream *stream, struct side_of_http *side)
@@ -854,23 +866,24 @@ static __always_inline void answered(struct pass *pass, struct conn *conn, struc
     }
     u64 asked = http->asked[place], what = http->routes[place], first = http->first;
     int known = in_flight(http) <= HTTP_QUEUE;
-    struct asked key = {http->program, what & 0xff, 0, status, what >> 8};
+    struct asked key = {conn->owner, what & 0xff, 0, status, what >> 8};
     http->from++;
-    http->alone = !in_flight(http);
+    conn->waiting = in_flight(http);
+    http->alone = !conn->waiting;
     http->first = 0;
     http->whole = known ? asked : 0;
     http->whole_method = key.method;
-    count_flight(conn, http->program, 0, 1);
+    count_flight(conn, conn->owner, 0, 1);
     if (!known)
-        lose(LOST_QUEUE);
+        count_untimed(conn, conn->owner);
     else if (conn->side == SERVER)
         count_server(&key, first > asked ? first - asked : 0);
     else
         count_client(&key, first > asked ? first - asked : 0);
     if (status == 101 || (known && key.method == METHOD_CONNECT && status >= 200 && status < 300)) {
         give_up(conn, http);
-        count_traffic(conn, http->program); /* nobody looks at the connection after this */
-        count_upgrade(conn, http->program);
+        count_traffic(conn, conn->owner); /* nobody looks at the connection after this */
+        count_upgrade(conn, conn->owner);
         return;
     }
     if ((known && key.method == METHOD_HEAD) || status == 204 || status == 304)
@@ -924,7 +937,7 @@ int http_answers(struct exited *at)
         if (!pass->left || mode == IN_BODY)
             continue;
         if (mode == UNTIL_CLOSE) {
-            count_traffic(conn, http->program); /* its end may not be seen */
+            count_traffic(conn, conn->owner); /* its end may not be seen */
             return 0;
         }
         if (mode == AT_START && !in_flight(http))
@@ -1206,6 +1219,21 @@ int http_packets(struct exited *at)
     return 0;
 }
 
+/* ------------------------------------------------------------------ sockets that are gone */
+
+/* For the companion: ends the connection of this inode number, if nobody holds its socket any more. No event tells the
+ * end of a Unix socket. 1 where it did. */
+int http_check(u64 *arguments)
+{
+    u64 number = arguments[0];
+    struct conn *conn = conns.lookup(&number);
+    if (!conn || !conn->waiting || !is_gone(conn, number))
+        return 0;
+    broken_off(conn, (struct http *)conn->state);
+    conns.delete(&number);
+    return 1;
+}
+
 /* ------------------------------------------------------------------ recognising */
 
 #define GUESS_BYTES 15
@@ -1312,7 +1340,7 @@ static __always_inline int recognised_http(struct exited *at, struct pass *pass,
     recognised(conn, CALL_HTTP_REQUESTS, kind == AN_ANSWER ? (asking == CLIENT ? SERVER : CLIENT) : asking);
     struct http *http = (struct http *)conn->state;
     http->protocol = kind == A_PACKET ? UWSGI : PLAIN_HTTP;
-    http->program = pass->program;
+    conn->owner = pass->program;
     if (kind != AN_ANSWER && have) {
         struct stream *stream = &conn->streams[pass->direction & 1];
         __builtin_memcpy(stream->head, pass->head, GUESS_BYTES);

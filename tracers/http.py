@@ -6,6 +6,8 @@ Apache or nginx and uWSGI. Both ends are followed where they are named, each und
 
 A request's time goes from its last byte to the first byte of its answer; `complete` to the last one. Interim answers
 (100, 103) are none. Answers that are not in bytes of system calls (sendfile, splice) have no complete time.
+A request whose connection ends before its answer has begun is unanswered, at each end for itself: what a client gives
+up is unanswered there, and answered at a server that still could send its answer.
 After 101, and after CONNECT, a connection is counted as upgraded and left alone.
 
 In a route, ids, numbers, hashes and what is longer than 24 letters are folded in the kernel, and queries are cut off;
@@ -14,6 +16,7 @@ them is shown as its folded path: name the routes of an API that has people's na
 """
 
 import struct
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +48,7 @@ LABELS = ("program", "method", "status")
 
 FIRST_BYTE = "Time from the last byte of a request to the first byte of its answer, where the program is the {}."
 LAST_BYTE = "Time to the last byte of the answer, where its length is told, and where the program is the {}."
-IN_FLIGHT = "Requests whose answer has not begun, where the program is the {}."
+IN_FLIGHT = "Requests whose answer has not begun, where the program is the {}; where a Unix socket died, 5 s more."
 
 
 def histograms(side: str) -> tuple[Histogram, Histogram]:
@@ -85,6 +88,12 @@ TRACER = Tracer(
             series=200,
         ),
         Counter(
+            "scalpels_http_untimed_answers_total",
+            "Answers that are in no histogram: of requests that are pipelined on a connection 16 can be told apart.",
+            ("program", "side"),
+            series=200,
+        ),
+        Counter(
             "scalpels_http_upgrades_total",
             "Connections that went over to another protocol: websockets, and tunnels of CONNECT.",
             ("program", "side"),
@@ -112,11 +121,12 @@ TRACER = Tracer(
                 (Count("scalpels_http_request_bytes_total"), Count("scalpels_http_answer_bytes_total")),
             ),
             Table("http_unanswered", END, (Count("scalpels_http_unanswered_total"),)),
+            Table("http_untimed", END, (Count("scalpels_http_untimed_answers_total"),)),
             Table("http_upgrades", END, (Count("scalpels_http_upgrades_total"),)),
             Table("http_unread", END, (Count("scalpels_http_unreadable_connections_total"),)),
         ),
-        lost=("queue",),  # answers to requests beyond the 16 in flight on a connection that can be told apart
         companion="Routes",
+        check="http_check",
     ),
     default=True,
     parameters=(
@@ -130,23 +140,53 @@ TRACER = Tracer(
     ),
     overhead="3 µs a request at each end in the kernel (BPF_ENABLE_STATS), heads of 330 and 180 bytes",
     picture="scalpels_http_server_seconds",
-    summary=Summary("scalpels_http_server_seconds"),
+    summary=Summary("scalpels_http_server_seconds", more=("scalpels_http_client_seconds",)),
 )
 
 NUMBER = struct.Struct("=Q")  # of a route, in the kernel
 END_KEY, FLIGHT = struct.Struct("=IBBH"), struct.Struct("=QQ")
+WAITING = struct.Struct("=IIB")  # what a connection begins with: requests without an answer, their program, their side
+SWEEP_SECONDS = 5.0
+
+Ends = dict[tuple[int, int], tuple[int, int]]  # program and side → requests that began to wait, and that ceased to
 
 
 class Routes:
-    """Names routes, and tells how many requests are in flight."""
+    """Names routes, and tells how many requests are in flight.
+
+    No event tells that a Unix socket is gone, or that the kernel has forgotten a connection to make room. So, while
+    anything is in flight, the connections are looked through from time to time, and those that wait are checked.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._routing = Routing(kernel.parameters["routes"], kernel.parameters["routes_most"])
         self._folded, self._flight = kernel.maps["http_routes"], kernel.maps["http_flight"]
-        self._names = kernel.maps["program_names"]
+        self._names, self._conns, self._check = kernel.maps["program_names"], kernel.maps["conns"], kernel.check
+        self._forgotten: dict[tuple[int, int], int] = {}
 
     def beat(self) -> float:
-        return float("inf")
+        before = self._ends()
+        if any(began != ended for began, ended in before.values()):
+            self._sweep(before)
+        return SWEEP_SECONDS
+
+    def _ends(self) -> Ends:
+        found: Ends = {}
+        for key, value in self._flight.items():
+            program, side, *_ = END_KEY.unpack(key)
+            began, ended = FLIGHT.unpack(value)
+            found[program, side] = (began, ended)
+        return found
+
+    def _sweep(self, before: Ends) -> None:
+        waiting: dict[tuple[int, int], int] = {}
+        for number, head in self._conns.heads(WAITING.size):
+            many, program, side = WAITING.unpack(head)
+            if many and not self._check(int.from_bytes(number, sys.byteorder)):
+                waiting[program, side] = waiting.get((program, side), 0) + many
+        for end, counts in self._ends().items():
+            if counts == before.get(end):  # else what was looked through was moving
+                self._forgotten[end] = max(0, counts[0] - counts[1] - waiting.get(end, 0))
 
     def label(self, label: str, member: Any) -> str:
         """The route by its number."""
@@ -158,11 +198,10 @@ class Routes:
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
         found = []
-        for key, value in self._flight.items():
-            program, side, *_ = END_KEY.unpack(key)
-            began, ended = FLIGHT.unpack(value)
+        for (program, side), (began, ended) in self._ends().items():
             name = self._names.get(program.to_bytes(4, "little"))
             text = name.partition(b"\0")[0].decode() if name else "other"
             # Read while they move: an end may be seen before its begin.
-            found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (text,), max(0, began - ended)))
+            many = max(0, began - ended - self._forgotten.get((program, side), 0))
+            found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (text,), many))
         return found

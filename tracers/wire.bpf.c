@@ -24,12 +24,15 @@ struct stream {
     u8 head[HEAD_BYTES];
 };
 struct conn {
-    u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
-    u16 misses;
+    u32 waiting; /* requests without an answer, if the parser keeps count; it and the next ones are read in Python */
+    u32 owner;   /* the program under which they are counted */
     u8 side;
     u8 ended;      /* BROKEN: no more bytes come in one direction; CLOSED: nobody holds the socket any more */
     u8 unreadable; /* nobody looks at it any more */
-    u32 program;   /* that moved the last bytes */
+    u16 misses;
+    u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
+    u32 program; /* that moved the last bytes */
+    u64 address; /* of the socket's inode in the kernel */
     u64 moved[2];  /* bytes by direction; whoever counts them takes them away */
     struct stream streams[2]; /* by direction */
     u64 state[STATE_WORDS];   /* the parser's */
@@ -38,6 +41,7 @@ struct conn {
 /* What one system call moved, and how far it has been looked at. */
 struct pass {
     u64 inode, now;
+    u64 address;      /* of the inode in the kernel */
     u64 at, left;     /* the rest of the present piece: its address in user space, bytes */
     u64 rest;         /* bytes in the pieces after it */
     u64 vector;       /* address of the next struct iovec */
@@ -97,18 +101,15 @@ int selftest(u64 *arguments)
     return number;
 }
 
-/* The number of the socket's inode; 0 for what is no socket. */
+/* The address of the socket's inode; 0 for what is no socket. */
 static __always_inline u64 socket_of(void *task, u64 descriptor)
 {
-    u64 inode = inode_of(task, descriptor), number = 0;
+    u64 inode = inode_of(task, descriptor);
     u16 mode = 0;
     if (!inode)
         return 0;
     bpf_probe_read_kernel(&mode, sizeof(mode), (void *)(inode + INODE_MODE));
-    if ((mode & TYPE_BITS) != SOCKET)
-        return 0;
-    bpf_probe_read_kernel(&number, sizeof(number), (void *)(inode + INODE_NUMBER));
-    return number;
+    return (mode & TYPE_BITS) == SOCKET ? inode : 0;
 }
 
 static __always_inline struct pass *pass_here(void)
@@ -268,6 +269,19 @@ static __always_inline void recognised(struct conn *conn, u32 parser, u32 side)
     conn->parser = parser;
 }
 
+#if defined(SOCKET_INODE) && defined(SOCKET_SK)
+/* For the check of a parser: whether nobody holds this socket any more. Its memory may be another's by now, which has
+ * another number, or nobody's; until then it stands there without what a release has taken from it. */
+static __always_inline int is_gone(struct conn *conn, u64 number)
+{
+    if (!conn->address)
+        return 0;
+    return pointer_at(conn->address + INODE_NUMBER) != number || !pointer_at(conn->address - SOCKET_INODE + SOCKET_SK);
+}
+#else
+static __always_inline int is_gone(struct conn *conn, u64 number) { return 0; }
+#endif
+
 /* The connection has lost its way: it may be recognised anew. */
 static __always_inline void forget(struct conn *conn)
 {
@@ -292,6 +306,7 @@ static __always_inline int look(struct exited *at, struct pass *pass)
         conn = conns.lookup(&pass->inode);
         if (!conn)
             return 0;
+        conn->address = pass->address;
     }
     u32 parser = conn->parser;
     conn->program = pass->program;
@@ -328,13 +343,14 @@ static __always_inline struct pass *begin(struct exited *at, u32 direction, void
         return 0;
     void *task = (void *)bpf_get_current_task_btf();
     *registers = (void *)bpf_task_pt_regs(task);
-    u64 inode = socket_of(task, MEMBER("u64", *registers, ARGUMENT_0));
-    if (!inode)
+    u64 address = socket_of(task, MEMBER("u64", *registers, ARGUMENT_0));
+    if (!address)
         return 0;
     struct pass *pass = pass_here();
     if (!pass)
         return 0;
-    pass->inode = inode;
+    pass->address = address;
+    pass->inode = pointer_at(address + INODE_NUMBER);
     pass->program = program;
     pass->direction = direction;
     pass->runs = 0;

@@ -61,6 +61,7 @@ TRACER = Tracer(
             Offset("SOCK_SOCKET", "sock", "sk_socket"),
             Offset("SOCK_SHUTDOWN", "sock", "sk_shutdown"),
             Offset("SOCKET_INODE", "socket_alloc", "vfs_inode"),
+            Offset("SOCKET_SK", "socket", "sk"),
         ),
         # Bytes that could not be read; a connection whose place was lost; more messages in a call than can be followed.
         lost=("memory", "sync", "long"),

@@ -54,6 +54,12 @@ def calls(host: Chosen) -> list[tuple[Chosen, str]]:
     return first + [(part, name) for part, runs in every for name in runs.programs]
 
 
+def checks(host: Chosen) -> list[tuple[Chosen, str]]:
+    """Whose each function is that a companion runs, and its name."""
+    every = [(part, runs_of(part)) for part in parts(host)]
+    return [(part, runs.check) for part, runs in every if isinstance(runs, Parser) and runs.check]
+
+
 def lost_places(host: Chosen, part: Chosen) -> dict[str, int]:
     """The reasons of one of the parts, as it calls them, and the place of each in the map `lost`."""
     return {reason: place for place, (owner, reason) in enumerate(_lost(host)) if owner is part}

@@ -91,6 +91,8 @@ class _Loader:
         compiled = self._compile(found)
         held = compiled.maps()
         self._put_calls(compiled, held)  # before anything runs that calls them
+        for part, function in hosted.checks(self.task.chosen):
+            self.programs[function] = self._load(compiled, part, function, compiler.RAW_TRACEPOINT)
         self._attach(compiled, folder)
         handover.give(self.sock, handover.MAPS, list(held), list(held.values()))
         handover.give(self.sock, handover.PROGRAMS, list(self.programs), list(self.programs.values()))
@@ -202,12 +204,16 @@ class _Loader:
             raise RuntimeError(f"{self.task.file}: the source has no map {self.task.runs.calls}")
         array = maps.Map.of(held[self.task.runs.calls])
         for place, (part, function) in enumerate(hosted.calls(self.task.chosen)):
-            try:
-                self.programs[function] = compiled.load(function, compiler.TRACEPOINT)
-                array.put(struct.pack("=I", place), struct.pack("=I", self.programs[function]))
-            except (compiler.Rejected, OSError) as refusal:
-                where = f"{self.task.chosen.tracer.name} (kernel {os.uname().release})"
-                raise RuntimeError(f"{where}: {hosted.source_of(part).name}: {refusal}") from None
+            self.programs[function] = self._load(compiled, part, function, compiler.TRACEPOINT)
+            array.put(struct.pack("=I", place), struct.pack("=I", self.programs[function]))
+
+    def _load(self, compiled: compiler.Compiled, part: Chosen, function: str, kind: str) -> int:
+        """A function of a host or of a member that nothing is attached to."""
+        try:
+            return compiled.load(function, kind)
+        except compiler.Rejected as refusal:
+            where = f"{self.task.chosen.tracer.name} (kernel {os.uname().release})"
+            raise RuntimeError(f"{where}: {hosted.source_of(part).name}: {refusal}") from None
 
     def _attach_tracepoint(self, probe: Tracepoint, folder: Path) -> None:
         for name in names(probe.name, self.task.chosen.parameters):

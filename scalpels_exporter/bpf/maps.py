@@ -55,14 +55,19 @@ class Map:
 
     def items(self) -> list[tuple[bytes, bytes]]:
         """Every entry. Entries that come or go meanwhile may be there or not."""
+        return list(self.heads(self.value_bytes))
+
+    def heads(self, size: int) -> Iterator[tuple[bytes, bytes]]:
+        """The same with the first `size` bytes of each value, without holding all of them at once."""
         try:
-            return list(self._batches())
+            yield from self._batches(size)
+            return
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, 524):  # 524: ENOTSUPP, which has no name outside
                 raise
-        return list(self._one_by_one())
+        yield from ((key, value[:size]) for key, value in self._one_by_one())
 
-    def _batches(self) -> Iterator[tuple[bytes, bytes]]:
+    def _batches(self, size: int) -> Iterator[tuple[bytes, bytes]]:
         most = min(_BATCH, self.entries)
         begin, count = None, most
         token = ctypes.create_string_buffer(max(8, self.key_bytes))
@@ -86,7 +91,7 @@ class Map:
             keys_read, values_read = keys.raw, values.raw
             for n in range(count):
                 key = keys_read[n * self.key_bytes : (n + 1) * self.key_bytes]
-                yield key, self._summed(values_read[n * self._stride : (n + 1) * self._stride])
+                yield key, self._summed(values_read[n * self._stride : (n + 1) * self._stride], size)
             if last:
                 return
             begin = token
@@ -142,16 +147,18 @@ class Map:
         address = ctypes.addressof(value) if value is not None else 0
         calls.bpf(command, struct.pack("=I4xQQQ", self.descriptor, ctypes.addressof(held), address, _ANY))
 
-    def _summed(self, value: bytes) -> bytes:
-        """Added as whole numbers of the value's full width: one addition a CPU, however many u64 there are.
+    def _summed(self, value: bytes, size: int | None = None) -> bytes:
+        """The first `size` bytes of it, all when not said.
+
+        Added as whole numbers of the value's full width: one addition a CPU, however many u64 there are.
 
         No u64 can run over into the next: they count events or nanoseconds.
         """
         if self.kind not in _PER_CPU:
-            return value
+            return value[:size]
         width = len(value) // self.cpus
         total = sum(int.from_bytes(value[n * width : (n + 1) * width], "little") for n in range(self.cpus))
-        return total.to_bytes(width, "little")[: self.value_bytes]
+        return total.to_bytes(width, "little")[: self.value_bytes if size is None else size]
 
 
 def create(kind: int, key_bytes: int, value_bytes: int, entries: int, name: str) -> Map:

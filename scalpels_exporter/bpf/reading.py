@@ -5,13 +5,15 @@ A worker has one for itself and, as a host, one for each member that is on. Asks
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
-from scalpels_exporter.bpf import hosted
+from scalpels_exporter.bpf import calls, hosted
 from scalpels_exporter.bpf.decoders import Sources
 from scalpels_exporter.bpf.maps import Map
 from scalpels_exporter.bpf.rings import Ring
@@ -32,6 +34,7 @@ class Held:
     host: Chosen
     rules: Sequence[Rule]
     maps: Mapping[str, Map]  # those of the source, and the programs' names
+    programs: Mapping[str, int]  # every function's descriptor
     sources: Sources
 
 
@@ -50,7 +53,8 @@ class Reading:
         self.due = NEVER  # when the companion wants to be called; monotonic seconds
         if runs.companion:
             records = self._ring.take if self._ring else lambda: []
-            kernel = Kernel(held.maps, records, part.parameters, Naming(held.rules).program)
+            check = partial(_check, held.programs.get(getattr(runs, "check", ""), -1))
+            kernel = Kernel(held.maps, records, part.parameters, Naming(held.rules).program, check)
             self._companion = getattr(module, runs.companion)(kernel)
 
     @property
@@ -80,3 +84,7 @@ class Reading:
     def _losses(self) -> dict[str, int]:
         counts = [int.from_bytes(raw, "little") for _, raw in sorted(self._lost.items())]
         return {reason: counts[place] for reason, place in self._places.items() if counts[place]}
+
+
+def _check(program: int, argument: int) -> int:
+    return calls.run_here(program, context=argument.to_bytes(8, sys.byteorder))

@@ -87,7 +87,9 @@ def _of_parser(runs: Parser) -> Iterator[str]:
         yield "host: expected the name of a tracer, got nothing"
     if not runs.programs:
         yield "expected at least one program"
-    yield from _of_functions((*runs.recognisers, *runs.programs), once=True)
+    yield from _of_functions((*runs.recognisers, *runs.programs, *filter(None, (runs.check,))), once=True)
+    if runs.check and not runs.companion:
+        yield "check: expected a companion, which runs it"
 
 
 def _of_probes(tracer: Tracer, runs: Bpf) -> Iterator[str]:

@@ -111,7 +111,7 @@ class _Worker:
         syscalls = {int(number): name for number, name in facts["syscalls"].items()}
         maps = {name: Map.of(descriptor, name) for name, descriptor in handed.maps.items()}
         maps[NAMES] = Map.of(shared[1])
-        all = Held(chosen, rules, maps, Sources(self._names.name, syscalls))
+        all = Held(chosen, rules, maps, handed.programs, Sources(self._names.name, syscalls))
         self._reading = Reading(all, chosen, modules[chosen.tracer.name], RING)
         self._members = None if control is None else Members(all, modules, control, able)
 

@@ -65,6 +65,7 @@ def test_every_entry_is_read_in_batches_and_one_by_one(made: list[int], kind: in
     expected = {U32.pack(n): U64.pack(n * n) for n in range(1500)}
     assert dict(there.items()) == expected
     assert dict(there._one_by_one()) == expected
+    assert dict(there.heads(3)) == {key: value[:3] for key, value in expected.items()}
     there.remove(U32.pack(7))
     there.remove(U32.pack(7))
     assert there.get(U32.pack(7)) is None

@@ -57,7 +57,7 @@ class Stage:
         self.spawner.setblocking(False)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as a worker begins
         modules: dict[str, Any] = {one.tracer.name: module for one in members}
-        held = Held(host, (), self.maps, Sources(str))
+        held = Held(host, (), self.maps, {}, Sources(str))
         self.members = Members(held, modules, theirs.detach(), frozenset())
         self.opened: list[int] = []
 

@@ -125,6 +125,8 @@ def test_a_host_must_be_there_and_call_others() -> None:
         (Parser("wire", ("f()",)), 'runs: expected the name of a function, got "f()"'),
         (Parser("wire", ("f",), ("f",)), "runs: the function f has one place, and is named twice"),
         (Parser("wire", ("f",), companion="a b"), 'runs: expected the name of a function, got "a b"'),
+        (Parser("wire", ("f",), companion="C", check="a b"), 'runs: expected the name of a function, got "a b"'),
+        (Parser("wire", ("f",), check="g"), "runs: check: expected a companion, which runs it"),
         (
             Parser("wire", ("f",), tables=(table("switches", "try"),)),
             "runs: map switches: expected a name of lower-case",

@@ -62,13 +62,31 @@ def test_what_took_longest_stands_first_with_its_errors_beside_it(span: Span) ->
     assert not any(line[:1] == [TIMES.name] for line in rest)
 
 
+def test_each_further_histogram_has_a_table_of_its_own(span: Span) -> None:
+    other = Histogram("scalpels_sql_other_seconds", "Times.", ("program", "verb"), "seconds")
+    summary = Summary(TIMES.name, ERRORS.name, more=(other.name,))
+    two = Tracer("sql", "SQL.", (TIMES, ERRORS, ROWS, other), Generator(), summary=summary)
+    twice = Span(two, started=0.0)
+    for snapshot in (span.first, span.last):
+        assert snapshot is not None
+        families = {**snapshot.families, other.name: snapshot.families[TIMES.name]}
+        twice.add(Snapshot(two, families, snapshot.taken))
+    sheet = Paper(120)
+    draw(twice, sheet.screen, top=10)
+    lines = [line.split() for line in sheet.text.splitlines() if line.strip()]
+    tables = [n for n, line in enumerate(lines) if "COUNT" in line]
+    assert [lines[n - 1] for n in tables] == [[TIMES.name], [other.name]]
+    assert [lines[n + 1][:3] for n in tables] == [["nova", "insert", "30"]] * 2
+    assert sheet.text.count("1062 × 7") == 1  # of the first alone
+
+
 def test_top_bounds_the_table(span: Span) -> None:
     sheet = Paper(120)
     draw(span, sheet.screen, top=1)
     assert "1 more (--top 2 shows all)" in sheet.text
 
 
-@pytest.mark.parametrize("name", ["fs", "sql", "syscalls"])
+@pytest.mark.parametrize("name", ["fs", "http", "sql", "syscalls"])
 def test_the_shipped_tracers_that_time_things_have_one(name: str) -> None:
     assert load(builtin_folder() / f"{name}.py").summary is not None
 
@@ -77,6 +95,7 @@ def test_the_shipped_tracers_that_time_things_have_one(name: str) -> None:
     ("summary", "problem"),
     [
         (Summary(ROWS.name), "summary: expected a histogram of seconds"),
+        (Summary(TIMES.name, more=(ROWS.name,)), "summary: expected a histogram of seconds"),
         (Summary(TIMES.name, ROWS.name), "summary: expected a counter with the labels of scalpels_sql_seconds"),
         (Summary(TIMES.name, "scalpels_sql_none_total"), "summary: expected a counter"),
     ],

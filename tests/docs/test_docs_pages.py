@@ -72,6 +72,14 @@ def test_every_decision_that_is_spoken_of_is_there_and_the_numbers_have_no_gap(p
     assert spoken <= set(there)
 
 
+def test_every_reason_for_which_a_shipped_tracer_loses_events_is_explained(pages: Pages) -> None:
+    text = pages[ROOT / "docs" / "troubleshooting.md"]
+    rows = [line for line in text.partition("## What is lost")[2].partition("\n## ")[0].splitlines() if "`" in line]
+    for stem in (ROOT / "tracers").glob("*.py"):
+        for reason in getattr(load_stem(stem).runs, "lost", ()):
+            assert any(f"`{stem.stem}`" in row and f"| `{reason}` |" in row for row in rows), f"{stem.stem}: {reason}"
+
+
 def test_every_page_is_linked_from_another(pages: Pages) -> None:
     linked = {
         (page.parent / target.partition("#")[0]).resolve()

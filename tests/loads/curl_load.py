@@ -1,6 +1,7 @@
 """An HTTP load through curl: each session's share of a job is one curl, which keeps its connection for all of it.
 
-The load's mark stands in curl's own command line too, as its user agent. Sessions open nothing before `run`.
+The load's mark stands in curl's own command line too, as its user agent. A session's curl is there before `run` and
+waits for what to ask, so that a rule has found it by then; it opens no connection before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ SAID = "%{http_code} %{size_download} %{time_pretransfer} %{time_starttransfer}\
 
 class CurlSession(HttpSession):
     def warm_up(self, tally: HttpTally) -> None:
-        """A curl that waits for its first URL cannot be had."""
+        self._curl = subprocess.Popen(
+            ["curl", "--disable", "--silent", "--show-error", "--user-agent", self.options["mark"], "--config", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def request(self, call: Call) -> tuple[int, int]:
         raise Unsupported("calls are given to curl all at once")
@@ -29,27 +36,17 @@ class CurlSession(HttpSession):
         if not asked:
             return
         with tempfile.TemporaryDirectory(prefix="scalpels-curl-") as folder:
-            config = Path(folder, "config")
-            config.write_text("next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked)))
-            done = subprocess.run(
-                [
-                    "curl",
-                    "--disable",
-                    "--silent",
-                    "--show-error",
-                    "--user-agent",
-                    self.options["mark"],
-                    "--config",
-                    config,
-                ],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        answers = done.stdout.splitlines()
-        for call, line in zip(asked, answers, strict=True):
+            config = "next\n".join(self._lines(call, index, Path(folder)) for index, call in enumerate(asked))
+            said, complaint = self._curl.communicate(config)
+        assert self._curl.returncode == 0, complaint
+        for call, line in zip(asked, said.splitlines(), strict=True):
             status, size, sent, first = line.split()
             tally.done(call, int(status), int(size), round((float(first) - float(sent)) * 1e9))
+        self.warm_up(tally)
+
+    def close(self) -> None:
+        self._curl.kill()
+        self._curl.communicate()
 
     def _lines(self, call: Call, index: int, folder: Path) -> str:
         lines = [

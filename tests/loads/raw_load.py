@@ -1,9 +1,11 @@
-"""An HTTP load on bare sockets. Options of its own: depth (1), split (0).
+"""An HTTP load on bare sockets. Options of its own: depth (1), split (0), endures (false), timeout (30).
 
     depth   so many requests go out in one send before their answers are read: gunicorn's eventlet worker,
             eventlet.wsgi, aiohttp (but for a request that closes), Apache and nginx answer them all; gthread and uWSGI
             do not
     split   each request goes out in pieces of so many bytes
+    endures a connection that ends, or that says nothing for `timeout` seconds, is counted in the report, and another
+            one is opened for the next call; with depth 1
 
 Its times are from the end of the request's last send to the end of the answer's first read; with `depth`, of the first
 answer alone.
@@ -22,8 +24,14 @@ from loads.http_jobs import HttpJobs, HttpSession, HttpTally
 CHUNK = 7_000
 
 
+class Ended(Exception):
+    """The server has closed the connection where it should not."""
+
+
 class RawSession(HttpSession):
     _socket: socket.socket | None = None
+    _status = 0  # of the answer whose head has come
+    _sent = False  # the request is
 
     def warm_up(self, tally: HttpTally) -> None:
         self._tally = tally
@@ -34,7 +42,7 @@ class RawSession(HttpSession):
     def _connect(self) -> socket.socket:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_UNIX if self.target.socket else socket.AF_INET)
-            self._socket.settimeout(30)
+            self._socket.settimeout(self.options.get("timeout", 30))
             if not self.target.socket:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces stay pieces
             self._socket.connect(self.target.socket or (self.target.host, self.target.port))
@@ -47,9 +55,26 @@ class RawSession(HttpSession):
         depth, left = self.options.get("depth", 1), iter(calls)
         while some := list(islice(left, depth)):
             while some:
-                for call, status, size in self._exchange(some):
-                    tally.done(call, status, size, self._first)
-                    some.remove(call)
+                try:
+                    for call, status, size in self._exchange(some):
+                        tally.done(call, status, size, self._first)
+                        some.remove(call)
+                except (Ended, OSError):
+                    if not self.options.get("endures"):
+                        raise
+                    self._broken_off(some, tally)
+
+    def _broken_off(self, some: list[Call], tally: HttpTally) -> None:
+        """What was not even sent is left to be asked again."""
+        assert len(some) == 1
+        self.close()
+        if self._status:
+            tally.done(some[0], self._status, some[0].asked, self._first)
+            tally.report.cut += 1
+        elif self._sent:
+            tally.report.unanswered += 1
+        if self._sent:
+            some.clear()
 
     def request(self, call: Call) -> tuple[int, int]:
         ((_, status, size),) = self._exchange([call])
@@ -57,7 +82,9 @@ class RawSession(HttpSession):
 
     def _exchange(self, calls: list[Call]) -> list[tuple[Call, int, int]]:
         """The answers that came before the server closed the connection: one for each call, or fewer."""
+        self._status, self._sent = 0, False
         self._send(b"".join(self._head(call) + (b"" if call.expect else _body(call)) for call in calls))
+        self._sent = True
         answers = []
         for call in calls:
             if call.expect:
@@ -99,7 +126,8 @@ class RawSession(HttpSession):
 
     def _line(self) -> bytes:
         while b"\r\n" not in self._buffer:
-            assert self._fill(), f"the connection ended inside {self._buffer!r}"
+            if not self._fill():
+                raise Ended(f"inside {self._buffer!r}")
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         return line
 
@@ -107,7 +135,8 @@ class RawSession(HttpSession):
         while len(self._buffer) < size:
             size -= len(self._buffer)
             self._buffer = b""
-            assert self._fill(), "the connection ended inside a body"
+            if not self._fill():
+                raise Ended("inside a body")
         self._buffer = self._buffer[size:]
 
     def _answer(self, call: Call) -> tuple[int, int, bool]:
@@ -117,6 +146,7 @@ class RawSession(HttpSession):
         while line := self._line():
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip().lower()
+        self._status = int(status)
         said = headers.get(b"connection", b"")
         more = said != b"close" and (version == b"HTTP/1.1" or said == b"keep-alive") and not self.closes(call)
         if call.method == "HEAD" or int(status) in (204, 304):

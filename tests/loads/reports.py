@@ -81,11 +81,17 @@ Request = tuple[str, str, int]  # method, path without its query, status
 
 @dataclass
 class HttpReport:
-    """Truth of one job, or of several when added: answers that were read to their end, and `body_bytes` of them."""
+    """Truth of one job, or of several when added: answers whose head was read, and `body_bytes` of them.
+
+    unanswered   requests that were sent whole, and whose connection ended, or was given up, before a head had come
+    cut          answers among `requests` whose connection ended before the body did
+    """
 
     requests: Counter[Request] = field(default_factory=Counter)
     body_bytes: int = 0
     connections: Counter[str] = field(default_factory=Counter)  # opened, closed, where the client tells
+    unanswered: int = 0
+    cut: int = 0
     unexpected: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -105,6 +111,8 @@ class HttpReport:
         self.requests += other.requests
         self.body_bytes += other.body_bytes
         self.connections += other.connections
+        self.unanswered += other.unanswered
+        self.cut += other.cut
         self.unexpected += other.unexpected
         self.seconds = max(self.seconds, other.seconds)
 

@@ -1,5 +1,7 @@
 """Apache and nginx: in front of a uWSGI, as most of OpenStack's APIs are deployed, or alone with plain files.
 
+nginx stands in front of a gunicorn too, to which it opens a connection for each request.
+
 Alone they serve `/files/N`, a file of N bytes, for each N of FILES, by sendfile.
 """
 
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from servers.access_log import READINESS
 from servers.http_server import MICROSECONDS, HttpServer
-from servers.python_servers import SECONDS
+from servers.python_servers import SECONDS, Gunicorn
 from servers.server import LOOPBACK, program
 from servers.uwsgi_server import Uwsgi
 
@@ -22,7 +24,7 @@ LOADED = "authz_core log_config mpm_event proxy proxy_uwsgi unixd"  # those that
 class FrontServer(HttpServer):
     """`behind`: a running Uwsgi with the protocol uwsgi, reached over its Unix socket or over TCP; None: files."""
 
-    def __init__(self, behind: Uwsgi | None = None, *, unix: bool = True) -> None:
+    def __init__(self, behind: Uwsgi | Gunicorn | None = None, *, unix: bool = True) -> None:
         super().__init__()
         self._behind, self._unix = behind, unix
 
@@ -92,7 +94,7 @@ class Apache(FrontServer):
 
 
 class Nginx(FrontServer):
-    """nginx with, in front of uWSGI, uwsgi_pass."""
+    """nginx with, in front of uWSGI, uwsgi_pass; in front of gunicorn, proxy_pass."""
 
     name = "nginx"
     unit = SECONDS
@@ -100,6 +102,9 @@ class Nginx(FrontServer):
     def configuration(self) -> str:
         if self._behind is None:
             location = f"root {self.folder}/root;"
+        elif isinstance(self._behind, Gunicorn):
+            where = f"unix:{self._behind.socket}:" if self._unix else f"{LOOPBACK}:{self._behind.port}"
+            location = f"proxy_pass http://{where}; proxy_http_version 1.1;"
         else:
             where = f"unix:{self._behind.socket}" if self._unix else f"{LOOPBACK}:{self._behind.port}"
             location = f"""

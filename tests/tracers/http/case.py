@@ -19,7 +19,7 @@ def exchange(*pairs: tuple[bytes, bytes]) -> None:
 
 
 def broken_off(question: bytes) -> None:
-    """Nobody answers. Over TCP, where the kernel tells that a socket is closed."""
+    """Nobody answers. Over TCP, where the kernel tells that a socket is closed, and over Unix sockets, where it does not."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         server, _ = listener.accept()
@@ -27,6 +27,11 @@ def broken_off(question: bytes) -> None:
     server.recv(100_000)
     server.close()
     client.recv(1)
+    client.close()
+    client, server = socket.socketpair()
+    client.sendall(question)
+    server.recv(100_000)
+    server.close()
     client.close()
 
 
@@ -36,6 +41,7 @@ def packet(**pairs: str) -> bytes:
 
 
 GET = b"GET /v2.1/servers/8c0a4f5e-7d0f-4c0a-9a55-1f6f0a3c9b11?a=b HTTP/1.1\r\nX: " + b"y" * 900 + b"\r\n\r\n"
+SHORT = b"GET /v2.1/servers/7 HTTP/1.1\r\n\r\n"
 POST = b"POST /orders HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000
 MADE = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
@@ -45,6 +51,7 @@ UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 ENCRYPTED = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(500)
 READABLE = (
     (*[(GET, GOOD)] * 10, *[(POST, MADE)] * 5, (GET * 4, GOOD * 4)),
+    ((SHORT * 17, GOOD * 17),),  # one more than can be told apart
     ((PUT + b"abc", b"HTTP/1.1 409 Conflict\r\n\r\nno"),),
     ((UPGRADE, UPGRADED),),
 )
@@ -61,11 +68,11 @@ def work() -> None:
 
 def moved(place: int) -> int:
     """Bytes of all questions (0) or answers (1) that can be read."""
-    return sum(len(pair[place]) for pairs in (*READABLE, [(GET, b"")]) for pair in pairs)
+    return sum(len(pair[place]) for pairs in (*READABLE, [(GET, b"")] * 2) for pair in pairs)
 
 
 REQUESTS = {
-    ("GET", "200", "/v2.1/servers/{id}"): 14,
+    ("GET", "200", "/v2.1/servers/{id}"): 14 + 16,
     ("POST", "201", "/orders"): 5,
     ("PUT", "409", "/v2.0/ports/{id}"): 1,
     ("GET", "101", "/ws"): 1,
@@ -79,7 +86,7 @@ COUNTS = {
     **{
         f'scalpels_http_{side}_complete_seconds_count{{method="{method}",status="{status}"}}': count
         for side in ("client", "server")
-        for method, status, count in (("GET", "200", 14), ("POST", "201", 5))  # the length of others is not told
+        for method, status, count in (("GET", "200", 14 + 16), ("POST", "201", 5))  # the length of others is not told
     },
     **{
         f'scalpels_http_{name}_bytes_total{{side="{side}"}}': moved(place)
@@ -87,8 +94,13 @@ COUNTS = {
         for place, name in enumerate(("request", "answer"))
     },
     **{
-        f'scalpels_http_{name}_total{{{labels}side="{side}"}}': 1
+        f'scalpels_http_{name}_total{{{labels}side="{side}"}}': count
         for side in ("client", "server")
-        for name, labels in (("unanswered", ""), ("upgrades", ""), ("unreadable_connections", 'reason="tls",'))
+        for name, labels, count in (
+            ("unanswered", "", 2),
+            ("untimed_answers", "", 1),
+            ("upgrades", "", 1),
+            ("unreadable_connections", 'reason="tls",', 1),
+        )
     },
 }

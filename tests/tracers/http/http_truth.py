@@ -21,8 +21,9 @@ Counted = Counter[tuple[str, int, str]]  # method, status, route
 
 
 def settings(server: HttpServer | None = None, front: HttpServer | None = None, more: str = "{}") -> str:
-    """The load, who is hostile, and these servers have names; http is on, with `more` of its parameters."""
-    rules = [f"{{name: load, cmdline: '{MARK}'}}", f"{{name: hostile, cmdline: '{HOSTILE}'}}"]
+    """The load, its curls, who is hostile, and these servers have names; http is on, with `more` of its parameters."""
+    rules = [f"{{name: curl, cmdline: '^curl .*{MARK}'}}", f"{{name: load, cmdline: '{MARK}'}}"]
+    rules += [f"{{name: hostile, cmdline: '{HOSTILE}'}}"]
     if front is not None:
         rules.append(f"{{name: front, cmdline: '^nginx: |{front.folder}'}}")  # nginx's workers have titles of their own
     if server is not None:

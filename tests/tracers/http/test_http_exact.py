@@ -40,15 +40,19 @@ def test_requests_are_counted_as_the_access_log_says(
         load.do("connect", count=CONNECTIONS // 2)  # half of them are older than the agent
         agent = start(server, load=1)
         load.do("connect", count=CONNECTIONS // 2)
+        asking = "load"
+        if client == "curl":
+            asking = "curl"  # each session is a process of its own
+            known = {"name": "scalpels_programs_processes", "program": asking}
+            wait_until(lambda: agent.value(**known) == CONNECTIONS, 20, "every curl has its name")
         log, watched = server.counting(), Watched(agent)
         report = load.do("run", mix="api", count=COUNT)
         wait_until(lambda: logged(log) == report.requests, 20, "the access log has them all")
         seen, truth = watched.after(), routed(report.requests)
         assert report.unexpected == []
-        if client != "curl":  # whose processes are too young to have a name
-            assert seen.requests("load", "client") == truth
-            assert seen.complete("load", "client") == COUNT
-            assert in_flight(agent, "client", "load") == 0
+        assert seen.requests(asking, "client") == truth
+        assert seen.complete(asking, "client") == COUNT
+        assert in_flight(agent, "client", asking) == 0
         assert seen.requests("server", "server") == truth
         assert seen.complete("server", "server") == COUNT
         assert in_flight(agent, "server", "server") == 0
@@ -103,6 +107,23 @@ def test_every_way_in_which_bodies_and_answers_end_is_followed(
         assert lost(agent) == {}
 
 
+@pytest.mark.parametrize(("client", "kind"), [("raw", "aiohttp"), ("aiohttp", "gthread")])
+def test_the_answer_100_continue_is_none(start: Callable[..., RunningAgent], client: str, kind: str) -> None:
+    with SERVERS[kind]() as server, HttpLoad(client, server.target(), MARK) as load:
+        agent = start(server, load=1)
+        load.do("connect", count=2)
+        log, watched = server.counting(), Watched(agent)
+        report = load.do("run", mix="announced", count=40)
+        log.requests(40)
+        seen, truth = watched.after(), routed(report.requests)
+        assert truth == Counter({("PUT", 200, "/uploads/announced"): 40})
+        for side, program in (("client", "load"), ("server", "server")):
+            assert seen.requests(program, side) == truth
+            assert seen.complete(program, side) == 40
+            assert in_flight(agent, side, program) == 0
+        assert lost(agent) == {}
+
+
 @pytest.mark.parametrize(
     "options", [{"depth": 8}, {"depth": 16}, {"split": 1}, {"split": 7}, {"split": 100, "depth": 4}], ids=str
 )
@@ -119,6 +140,28 @@ def test_pipelined_and_split_requests_are_told_apart(
         seen, truth = watched.after(), routed(report.requests)
         assert seen.requests("load", "client") == truth
         assert seen.requests("server", "server") == truth
+        assert lost(agent) == {}
+
+
+def test_answers_beyond_sixteen_pipelined_requests_are_counted_without_their_times(
+    start: Callable[..., RunningAgent],
+) -> None:
+    with AiohttpWeb() as server, HttpLoad("raw", server.target(), MARK, depth=24) as load:
+        load.do("connect", count=1)
+        agent = start(server, load=1)
+        log, watched = server.counting(), Watched(agent)
+        report = load.do("run", mix="small", count=240)
+        log.requests(240)
+        seen = watched.after()
+        untimed = {
+            side: seen.total("scalpels_http_untimed_answers_total", program=program, side=side)
+            for side, program in (("client", "load"), ("server", "server"))
+        }
+        assert report.total == 240
+        assert untimed["client"] == 240 // 24 * 8
+        assert seen.requests("load", "client").total() + untimed["client"] == 240
+        assert seen.requests("server", "server").total() + untimed["server"] == 240
+        assert in_flight(agent, "server", "server") == in_flight(agent, "client", "load") == 0
         assert lost(agent) == {}
 
 

@@ -33,11 +33,12 @@ def test_requests_are_in_flight_while_the_server_thinks(start: Callable[..., Run
             assert in_flight(agent, side, program) == 0
 
 
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
 @pytest.mark.parametrize("dies", ["client", "server"])
 def test_requests_whose_other_end_dies_are_unanswered_and_no_longer_in_flight(
-    start: Callable[..., RunningAgent], until: Until, dies: str
+    start: Callable[..., RunningAgent], until: Until, dies: str, unix: bool
 ) -> None:
-    with AiohttpWeb() as server, HttpLoad("raw", server.target(), MARK) as load:
+    with AiohttpWeb() as server, HttpLoad("raw", server.target(unix=unix), MARK) as load:
         load.do("connect", count=4)
         agent = start(server, load=1)
         watched = Watched(agent)
@@ -46,7 +47,7 @@ def test_requests_whose_other_end_dies_are_unanswered_and_no_longer_in_flight(
             until(lambda s=side, p=program: in_flight(agent, s, p) == 4, 3, f"four in flight at the {side}")
         load.kill() if dies == "client" else server.close()
         for side, program in ENDS:
-            until(lambda s=side, p=program: in_flight(agent, s, p) == 0, 5, f"none in flight at the {side}")
+            until(lambda s=side, p=program: in_flight(agent, s, p) == 0, 15, f"none in flight at the {side}")
         seen = watched.after()
         for side, program in ENDS:
             assert seen.total("scalpels_http_unanswered_total", program=program, side=side) == 4
