@@ -156,7 +156,8 @@ class Alone:
                 if name == self.tracer.host:
                     self._listen_to_host(name, descriptors.pop())
             case ["unstarted", name, _, text] if name == self.tracer.name:
-                raise Problem(text)
+                self._read_what_is_left()  # of a host that has ended at once
+                raise Problem(f"{text}: {self.last_words}" if self.last_words else text)
             case ["ended", name, _, how] if name != self.tracer.name:
                 self._say("log", f"W! {name} ended with {how}")
             case ["started", _, _, pid]:
@@ -167,17 +168,20 @@ class Alone:
                 self._read[stdout] = lambda: self._take(stdout)
                 self._read[stderr] = lambda: self._take_log(stderr, "")
             case ["ended", _, _, how]:
-                for descriptor in [d for d in self._read if d != self._link.fileno()]:
-                    for _ in range(MOST_CHUNKS_LEFT):
-                        if descriptor not in self._read or not select.select([descriptor], [], [], 0)[0]:
-                            break
-                        self._read[descriptor]()
+                self._read_what_is_left()
                 if self.bytes and not self.told_to_end:
                     self._show(self.intake.finish())  # as an agent does: the last line may lack its newline
                 kind, _, number = how.partition(":")
                 self.exit = -int(number) if kind == "signal" else int(number)
             case ["refused", text]:
                 raise Problem(text)
+
+    def _read_what_is_left(self) -> None:
+        for descriptor in [d for d in self._read if d != self._link.fileno()]:
+            for _ in range(MOST_CHUNKS_LEFT):
+                if descriptor not in self._read or not select.select([descriptor], [], [], 0)[0]:
+                    break
+                self._read[descriptor]()
 
     def _take(self, descriptor: int) -> None:
         chunk = os.read(descriptor, CHUNK_BYTES)

@@ -106,7 +106,9 @@ def _nothing(alone: Alone, seconds: float) -> Problem:
     if alone.intake.rejected:
         return Problem("nothing of what the worker printed could be taken; what was refused, and why, stands above")
     if alone.exit is not None and not alone.told_to_end:
-        return Problem(f"the worker {_how(alone.exit)} before it had printed a snapshot")
+        host, why = alone.tracer.host, f": {alone.last_words}" if alone.last_words else ""
+        who = f"the worker of {host}, in which {alone.tracer.name} lives," if host else "the worker"
+        return Problem(f"{who} {_how(alone.exit)} before it had printed a snapshot{why}")
     if alone.bytes:
         hint = hints.of_no_end(alone.tracer)
         return Problem(f"{size(alone.bytes)} came in {span(seconds)}, but no snapshot was finished{hint}")

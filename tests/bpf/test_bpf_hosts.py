@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from running import QUIET, RunningAgent, processes_of, quiet_but
+from running import QUIET, ROOT, RunningAgent, processes_of, quiet_but
 
 from scalpels_exporter.catalog import builtin_folder, builtin_shelf
 
@@ -178,6 +180,34 @@ def test_a_source_that_is_refused_is_named_with_kernel_headers_and_its_first_err
     if "no map" not in why:
         assert "faults (kernel " in said
     assert agent.tracer("programs")["state"] in ("running", "starting")
+
+
+@pytest.mark.parametrize(
+    ("user", "why"), [(WITHOUT_HEADERS, "no kernel headers"), (WITHOUT_BTF, "btf/vmlinux not there")]
+)
+@pytest.mark.parametrize("tracer", ["http", "sql"])
+def test_once_says_why_the_host_of_a_tracer_cannot_run(user: list[str], why: str, tracer: str) -> None:
+    done = once(tracer, user=user)
+    assert done.returncode == 69
+    assert f"scalpels once: unsupported: wire: {why}" in done.stderr.replace("/sys/kernel/", "")
+
+
+def test_once_says_why_the_host_of_a_tracer_was_not_loaded(tracer_folder: Path) -> None:
+    source = tracer_folder / "first.bpf.c"
+    source.write_text(source.read_text().replace("u64 step", "u64 stop"))
+    config = tracer_folder / "scalpels.yaml"
+    config.write_text(f"tracer_folders: [{tracer_folder}]\n")
+    done = once("second", "--config.file", str(config))
+    assert done.returncode == 1
+    said = "scalpels once: the worker of relay, in which second lives, ended with exit status 1 before"
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(said)
+    assert "first.bpf.c:19:19: error: use of undeclared identifier 'step'" in last
+
+
+def once(*words: str, user: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    command = [*user, sys.executable, "-m", "scalpels_exporter", "once", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
 
 
 def test_an_unknown_tracepoint_is_unsupported_and_named(
