@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from loads.calls import MIXES, Call
 from loads.jobs import Job, serve
 from loads.reports import HttpReport
 from loads.target import Target
+from loads.together import perform_together
 
 WARM = Call("GET", "/warm?size=1")
 
@@ -124,24 +124,7 @@ class HttpJobs:
         return report.to_dict()
 
     def perform(self, work: list[tuple[HttpSession, list[Call], HttpTally]]) -> None:
-        """A thread for each session, which all begin together."""
-        together = threading.Barrier(len(work))
-        failures: list[BaseException] = []
-
-        def part(session: HttpSession, calls: list[Call], tally: HttpTally) -> None:
-            try:
-                together.wait()
-                session.perform(calls, tally)
-            except BaseException as error:  # said by the job
-                failures.append(error)
-
-        threads = [threading.Thread(target=part, args=one) for one in work]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
+        perform_together(work)
 
     def close(self) -> dict[str, Any]:
         report = HttpReport()

@@ -12,7 +12,6 @@ close    {count}, drop {count}         the oldest ones, with a farewell or witho
 from __future__ import annotations
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -25,6 +24,7 @@ from loads.reports import SqlReport
 from loads.sessions import Session, Tally
 from loads.statements import MIXES, Group, exactly, fresh_ids
 from loads.target import Target
+from loads.together import perform_together
 
 
 class SqlJobs:
@@ -87,24 +87,7 @@ class SqlJobs:
         return [list(exactly(n, MIXES[mix](self._target.system, self._fresh, **arguments))) for n in shares]
 
     def perform(self, work: list[tuple[Session, list[Group], Tally]]) -> None:
-        """A thread for each session, which all begin together."""
-        together = threading.Barrier(len(work))
-        failures: list[BaseException] = []
-
-        def part(session: Session, groups: list[Group], tally: Tally) -> None:
-            try:
-                together.wait()
-                session.perform(groups, tally)
-            except BaseException as error:  # said by the job
-                failures.append(error)
-
-        threads = [threading.Thread(target=part, args=one) for one in work]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
+        perform_together(work)
 
     def close(self, count: int = 0) -> dict[str, Any]:
         return self._end("closed", Session.close, count)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,9 @@ from typing import Any
 import pymysql
 from loads.reports import SqlReport
 from loads.schema import MARIADB
-from loads.target import Target
 
-from servers.certificate import make_certificate
-from servers.server import LOOPBACK, Server, program
+from servers.server import LOOPBACK, program
+from servers.sql_server import SqlServer
 
 # The commands that are counted under more than one name, or under another than their first word.
 VERBS = {
@@ -61,10 +58,12 @@ class MariaDbCounts:
         return Counter({name.removeprefix(prefix): n for name, n in self.status.items() if name.startswith(prefix)})
 
 
-class MariaDb(Server):
+class MariaDb(SqlServer[MariaDbCounts, "Reading"]):
     """mariadbd with a database `shop` of the user `shop`; the keywords are options of mariadbd (`_` for `-`)."""
 
     name = "mariadb"
+    system = "mysql"
+    counts = MariaDbCounts
     users = ("mysql", "nobody")
 
     def __init__(
@@ -76,11 +75,7 @@ class MariaDb(Server):
         max_connections: int = 200,
         **options: str | int | bool,
     ) -> None:
-        super().__init__()
-        self.password = secrets.token_hex(8)
-        self.certificate: Path | None = None
-        self._key: Path | None = None
-        self._tls = tls
+        super().__init__(tls=tls)
         self.options: dict[str, str | int | bool] = {
             "userstat": userstat,
             "performance_schema": performance_schema,
@@ -91,16 +86,10 @@ class MariaDb(Server):
     def _innodb(self) -> list[str]:
         return ["--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
 
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
     def prepare(self) -> None:
         self.data.mkdir(mode=0o700)
         self.own(self.data)
-        if self._tls:
-            self.certificate, self._key = make_certificate(self.folder)
-            self.own(self.certificate, self._key)
+        super().prepare()
         self.run(
             [
                 *(program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db"),
@@ -111,7 +100,7 @@ class MariaDb(Server):
     def command(self) -> Sequence[str | Path]:
         settings = [f"--{name.replace('_', '-')}={_said(value)}" for name, value in self.options.items()]
         if self.certificate:
-            settings += [f"--ssl-cert={self.certificate}", f"--ssl-key={self._key}"]
+            settings += [f"--ssl-cert={self.certificate}", f"--ssl-key={self.key}"]
         return [
             *(program("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}"),
             *(f"--bind-address={LOOPBACK}", f"--port={self.port}", f"--pid-file={self.folder / 'pid'}"),
@@ -167,40 +156,20 @@ class MariaDb(Server):
             for statement in statements:
                 cursor.execute(statement)
 
-    def target(self, *, user: str = "shop", unix: bool = False) -> Target:
-        """Where and as whom a load connects."""
-        return Target(
-            system="mysql",
-            host=LOOPBACK,
-            port=self.port,
-            socket=str(self.socket) if unix else "",
-            user=user,
-            password=self.password,
-            database="shop",
-            certificate=str(self.certificate or ""),
-        )
-
     @staticmethod
     def countable(report: SqlReport) -> Counter[str]:
         """The part of a load's statements that has to be in `verbs`: what could be parsed."""
         return report.without("1064")
 
-    @contextmanager
-    def counting(self) -> Iterator[MariaDbCounts]:
-        """Is filled when the block ends. The two readings are made by a connection that was opened before; inside the
-        block this sends nothing."""
-        counts = MariaDbCounts()
-        with self.admin() as connection:
-            users_before, before = _users(connection), _status(connection)
-            self._watching += 1
-            try:
-                yield counts
-            finally:
-                self._watching -= 1
-            after, users_after = _status(connection), _users(connection)
-        before["Com_show_status"] += 1  # the second reading counts itself
-        counts.status.update({name: n - before[name] for name, n in after.items() if n != before[name]})
-        for user, columns in users_after.items():
+    def read(self, connection: pymysql.Connection) -> Reading:
+        return _status(connection), _users(connection)
+
+    def fill_in(self, counts: MariaDbCounts, before: Reading, after: Reading) -> None:
+        (status_before, users_before), (status, users) = before, after
+        # Between the two readings of the status: that of the users, and the second one itself.
+        status_before.update(("Com_select", "Com_show_status"))
+        counts.status.update({name: n - status_before[name] for name, n in status.items() if n != status_before[name]})
+        for user, columns in users.items():
             earlier = users_before.get(user, Counter())
             counts.users[user] = Counter({name: n - earlier[name] for name, n in columns.items() if n != earlier[name]})
 
@@ -216,6 +185,9 @@ class MariaDb(Server):
                 )
             }
         )
+
+
+Reading = tuple[Counter[str], dict[str, Counter[str]]]  # the global status, and that of each user
 
 
 def _said(value: str | int | bool) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,10 @@ from typing import Any
 import psycopg
 from loads.reports import SqlReport
 from loads.schema import POSTGRESQL
-from loads.target import Target
 from loads.verbs import verbs_of
 
-from servers.certificate import make_certificate
-from servers.server import LOOPBACK, Server, program
+from servers.server import LOOPBACK, program
+from servers.sql_server import SqlServer
 
 PROGRAMS = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
 ADMINISTRATOR = "postgres"
@@ -54,19 +51,16 @@ class PostgreSqlCounts:
         return found
 
 
-class PostgreSql(Server):
+class PostgreSql(SqlServer[PostgreSqlCounts, "Reading"]):
     """postgres with a database `shop` of the user `shop`; the keywords are settings of postgresql.conf."""
 
-    name = "postgresql"
+    name = system = "postgresql"
+    counts = PostgreSqlCounts
     users = ("postgres",)
     stop = signal.SIGINT  # its fast end: clients are not waited for
 
     def __init__(self, *, tls: bool = False, max_connections: int = 200, **settings: str | int | bool) -> None:
-        super().__init__()
-        self.password = secrets.token_hex(8)
-        self.certificate: Path | None = None
-        self._key: Path | None = None
-        self._tls = tls
+        super().__init__(tls=tls)
         self.settings: dict[str, str | int | bool] = {
             "max_connections": max_connections,
             # Nothing of this data is kept.
@@ -83,10 +77,6 @@ class PostgreSql(Server):
         }
 
     @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
-    @property
     def socket(self) -> Path:
         return self.folder / f".s.PGSQL.{self.port}"
 
@@ -94,9 +84,7 @@ class PostgreSql(Server):
         word = self.folder / "password"
         word.write_text(self.password)
         self.own(word)
-        if self._tls:
-            self.certificate, self._key = make_certificate(self.folder)
-            self.own(self.certificate, self._key)
+        super().prepare()
         self.run(
             [
                 *(program("initdb", *PROGRAMS), f"--pgdata={self.data}", f"--username={ADMINISTRATOR}"),
@@ -111,7 +99,7 @@ class PostgreSql(Server):
             "port": self.port,
             "unix_socket_directories": self.folder,
             **self.settings,
-            **({"ssl": True, "ssl_cert_file": self.certificate, "ssl_key_file": self._key} if self.certificate else {}),
+            **({"ssl": True, "ssl_cert_file": self.certificate, "ssl_key_file": self.key} if self.certificate else {}),
         }
         said = [word for name, value in settings.items() for word in ("-c", f"{name}={_said(value)}")]
         return [program("postgres", *PROGRAMS), "-D", self.data, *said]
@@ -156,43 +144,25 @@ class PostgreSql(Server):
         """One more user of `shop`, with the same password: what it does is counted apart."""
         self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{self.password}'", f"GRANT ALL ON SCHEMA public TO {name}")
 
-    def target(self, *, user: str = "shop", unix: bool = False) -> Target:
-        """Where and as whom a load connects."""
-        return Target(
-            system="postgresql",
-            host=LOOPBACK,
-            port=self.port,
-            socket=str(self.socket) if unix else "",
-            user=user,
-            password=self.password,
-            database="shop",
-            certificate=str(self.certificate or ""),
-        )
-
     @staticmethod
     def countable(report: SqlReport) -> Counter[str]:
         """The part of a load's statements that has to be in `verbs`: what succeeded and is not among UNCOUNTED."""
         return Counter({verb: times for verb, times in report.without().items() if verb not in UNCOUNTED})
 
-    @contextmanager
-    def counting(self) -> Iterator[PostgreSqlCounts]:
-        """Is filled when the block ends. Inside the block this sends nothing."""
-        counts = PostgreSqlCounts()
-        with self.admin() as connection:
-            before, database_before = _statements(connection), _database(connection)
-            self._watching += 1
-            try:
-                yield counts
-            finally:
-                self._watching -= 1
-            after, database_after = _statements(connection), _database(connection)
-        for key, (calls, rows) in after.items():
-            calls_before, rows_before = before.get(key, (0, 0))
+    def read(self, connection: psycopg.Connection[tuple[Any, ...]]) -> Reading:
+        return _statements(connection), _database(connection)
+
+    def fill_in(self, counts: PostgreSqlCounts, before: Reading, after: Reading) -> None:
+        for key, (calls, rows) in after[0].items():
+            calls_before, rows_before = before[0].get(key, (0, 0))
             if calls != calls_before:
                 counts.calls[key] = calls - calls_before
                 counts.rows[key] = rows - rows_before
-        counts.database.update({name: n - database_before[name] for name, n in database_after.items()})
-        counts.database = Counter({name: n for name, n in counts.database.items() if n})
+        moved = {name: n - before[1][name] for name, n in after[1].items()}
+        counts.database = Counter({name: n for name, n in moved.items() if n})
+
+
+Reading = tuple[dict[tuple[str, str], tuple[int, int]], Counter[str]]  # calls and rows of each text; the database
 
 
 def _said(value: object) -> str:

@@ -1,0 +1,108 @@
+"""What a tracer of the wire adds to an operation at both of its ends: paired rounds, medians, one table.
+
+A round measures each subject with the tracer stopped and then with it on; the pairs' differences are what counts.
+Which operation it is, and against which servers, `sql` and `http` say.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from running import RunningAgent, quiet_but, wait_until
+
+UNNAMED = "programs:\n  - {name: nobody, cmdline: mark-of-nobody}\n"
+ACCOUNTED_SECONDS = 1.2  # after a start the kernel counts run time, which is dear; then one second in ten
+WARM_UP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Microseconds of CPU an operation, and operations a second."""
+
+    client: float
+    server: float
+    rate: float
+
+
+Pairs = dict[str, list[tuple[Cost, Cost]]]  # what → without and with, a pair for each round
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One operation, done by this process, and the processes that answer it."""
+
+    do: Callable[[], object]
+    servers: Sequence[int]
+
+    def measured(self, times: int) -> Cost:
+        client, server, begin = time.process_time_ns(), sum(map(cpu_ns, self.servers)), time.perf_counter()
+        for _ in range(times):
+            self.do()
+        took = time.perf_counter() - begin
+        client, server = time.process_time_ns() - client, sum(map(cpu_ns, self.servers)) - server
+        return Cost(client / times / 1000, server / times / 1000, times / took)
+
+
+def cpu_ns(pid: int) -> int:
+    """Of all threads that live."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+
+def measure(tracer: str, rules: str, subjects: Mapping[str, Subject], rounds: int, times: int) -> Pairs:
+    """With the programs of `rules` traced, and then with none of them."""
+    found: Pairs = {}
+    for named, kind in ((rules, "traced at both ends"), (UNNAMED, "bystander client")):
+        with ExitStack() as stack:
+            agent = _agent(stack, tracer, named)
+            for _ in range(rounds):
+                for name, subject in subjects.items():
+                    without = subject.measured(times)
+                    with _tracing(agent, tracer):
+                        subject.measured(WARM_UP)
+                        within = subject.measured(times)
+                    found.setdefault(f"{name}, {kind}", []).append((without, within))
+    return found
+
+
+def _agent(stack: ExitStack, tracer: str, rules: str) -> RunningAgent:
+    folder = Path(stack.enter_context(TemporaryDirectory()))
+    folder.chmod(0o755)
+    agent = RunningAgent(folder, f"{rules}{quiet_but(tracer)}  {tracer}: {{}}\n")
+    stack.callback(agent.close)
+    wait_until(lambda: agent.value("scalpels_worker_up", tracer=tracer) == 1, 60, f"{tracer} is up")
+    agent.post(f"/api/v1/tracers/{tracer}/stop", {})
+    return agent
+
+
+@contextmanager
+def _tracing(agent: RunningAgent, tracer: str) -> Iterator[None]:
+    agent.post(f"/api/v1/tracers/{tracer}/start", {})
+    wait_until(lambda: agent.value("scalpels_worker_up", tracer=tracer) == 1, 60, f"{tracer} is up")
+    time.sleep(ACCOUNTED_SECONDS)
+    yield
+    agent.post(f"/api/v1/tracers/{tracer}/stop", {})
+    wait_until(lambda: agent.tracer("wire")["state"] == "stopped", 60, "its probes are off")
+
+
+def show(title: str, found: Pairs) -> None:
+    print(f"{title}\n\n{'':42} {'client':>7} {'added':>7} {'server':>8} {'added':>7} {'throughput':>10}")
+    for name, costs in found.items():
+
+        def median(of: Callable[[Cost, Cost], float], costs: list[tuple[Cost, Cost]] = costs) -> float:
+            return statistics.median(of(without, within) for without, within in costs)
+
+        print(
+            f"{name:42} {median(lambda a, _: a.client):7.1f} {median(lambda a, b: b.client - a.client):+7.2f}"
+            f" {median(lambda a, _: a.server):8.1f} {median(lambda a, b: b.server - a.server):+7.2f}"
+            f" {median(lambda a, b: b.rate / a.rate):10.3f}"
+        )
