@@ -4,7 +4,9 @@ Started by tests with a mark in its command line. A line on stdin is one connect
 then what is sent as hex, one send each, by the server where it begins with `<`. `shared QUERY ANSWER`: a pair on which
 a child asks through a descriptor of its own, and the answer comes in three pieces. `tcp6` and `calls WRITE READ QUERY
 ANSWER`: with these system calls. `passed QUERY ANSWER`: the asking end goes to a child over a Unix socket first.
-`closing QUERY`: the server closes instead of answering. Each line is answered with `done`.
+`closing QUERY`: the server closes instead of answering. `by-calls FAMILY`: over `tcp` or `pair`, `CALL,HEX` is sent and
+`CALL=SIZE` received by this system call, with `<` what the server says, and at the other end. Each line is answered
+with `done`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,24 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def connected(family: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Who asks and who answers: over `tcp`, `tcp6` or a `pair` of Unix sockets."""
+    if family == "pair":
+        one, two = socket.socketpair()
+        with one, two:
+            yield one, two
+        return
+    host, kind = ("::1", socket.AF_INET6) if family == "tcp6" else ("127.0.0.1", socket.AF_INET)
+    with (
+        socket.create_server((host, 0), family=kind) as listener,
+        socket.create_connection(listener.getsockname()[:2]) as one,
+        listener.accept()[0] as two,
+    ):
+        yield one, two
 
 
 def pass_on(sender: socket.socket, reader: socket.socket, data: bytes) -> None:
@@ -62,6 +82,12 @@ READS = {
     "recvmsg": lambda sock: sock.recvmsg_into([bytearray(7), bytearray(4096)]),
     "peek": lambda sock: (sock.recv(4096, socket.MSG_PEEK), sock.recvmsg(9, 0, socket.MSG_PEEK), sock.recv(4096)),
 }
+TAKES = {  # at most so many bytes; how many it took
+    "read": lambda sock, size: len(os.read(sock.fileno(), size)),
+    "readv": lambda sock, size: os.readv(sock.fileno(), [bytearray(size // 3), bytearray(size - size // 3)]),
+    "recvfrom": lambda sock, size: len(sock.recv(size)),
+    "recvmsg": lambda sock, size: sock.recvmsg_into([bytearray(size // 2), bytearray(size - size // 2)])[0],
+}
 
 
 def call(write: str, read: str, query: bytes, answer: bytes) -> None:
@@ -70,6 +96,19 @@ def call(write: str, read: str, query: bytes, answer: bytes) -> None:
         for sender, reader, data in ((one, two, query), (two, one, answer)):
             WRITES[write](sender, data)
             READS[read](reader)
+
+
+def speak_by_calls(one: socket.socket, two: socket.socket, words: list[str]) -> None:
+    for word in words:
+        sender, reader = (two, one) if word[0] == "<" else (one, two)
+        name, sent, data = word.lstrip("<").partition(",")
+        if sent:
+            assert WRITES[name](sender, bytes.fromhex(data)) == len(data) // 2
+            continue
+        name, _, size = name.partition("=")
+        left = int(size)
+        while left:
+            left -= TAKES[name](reader, left)
 
 
 def hand_on(query: bytes, answer: bytes) -> None:
@@ -90,7 +129,6 @@ def hand_on(query: bytes, answer: bytes) -> None:
         sock.close()
 
 
-listener = socket.create_server(("127.0.0.1", 0))
 print("ready", flush=True)
 for line in sys.stdin:
     kind, *words = line.split()
@@ -107,18 +145,10 @@ for line in sys.stdin:
         hand_on(bytes.fromhex(words[0]), bytes.fromhex(words[1]))
     elif kind == "calls":
         call(words[0], words[1], bytes.fromhex(words[2]), bytes.fromhex(words[3]))
-    elif kind == "tcp6":
-        with (
-            socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
-            socket.create_connection(other.getsockname()[:2]) as one,
-            other.accept()[0] as two,
-        ):
-            converse(one, two, words)
-    elif kind == "tcp":
-        with socket.create_connection(listener.getsockname()) as one, listener.accept()[0] as two:
-            converse(one, two, words)
+    elif kind == "by-calls":
+        with connected(words[0]) as (one, two):
+            speak_by_calls(one, two, words[1:])
     else:
-        one, two = socket.socketpair()
-        with one, two:
+        with connected(kind) as (one, two):
             converse(one, two, words)
     print("done", flush=True)

@@ -1158,8 +1158,8 @@ int http_packets(struct exited *at)
     struct http *http = (struct http *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_http *side = &http->sides[pass->direction & 1];
-    if (stream->skip)
-        skip_body(pass, stream); /* the rest of a value */
+    if (stream->skip && !skip_body(pass, stream)) /* the rest of a value, which goes on in the next piece */
+        return next_piece(pass) ? go_on(at, pass, conn, http, CALL_HTTP_PACKETS) : 0;
     if (side->mode == AT_PAIR && !http->pair && !stream->skip) {
         push_request(pass, conn, http, http->hash);
         begin_body(stream, side);
@@ -1313,22 +1313,19 @@ static __always_inline u32 kind_of(struct pass *pass, u32 have)
 static __always_inline int recognised_http(struct exited *at, struct pass *pass, struct conn *conn)
 {
     struct guess *guess = (struct guess *)&conn->state[4 + 2 * (pass->direction & 1)];
-    u32 have = guess->have, more = pass->left < SURE + 8 ? pass->left : SURE + 8;
+    u32 have = guess->have;
     asm volatile("%0 &= 15" : "+r"(have));
-    asm volatile("%0 &= 31" : "+r"(more));
     __builtin_memset(pass->head, 0, HEAD_BYTES);
     if (have)
         __builtin_memcpy(pass->head, guess->bytes, GUESS_BYTES);
-    if (bpf_probe_read_user(pass->head + have, more, (void *)pass->at))
-        return 0;
-    u32 kind = kind_of(pass, have + more), asking = pass->direction == SENT ? CLIENT : SERVER;
+    u32 got = beginning(pass, have), kind = kind_of(pass, got), asking = pass->direction == SENT ? CLIENT : SERVER;
     guess->have = 0;
     if (kind == NOTHING)
         return 0;
     if (kind == PERHAPS) {
-        if (have + more <= GUESS_BYTES && more == pass->left + pass->rest) {
+        if (got <= GUESS_BYTES && got == have + pass->left + pass->rest) {
             __builtin_memcpy(guess->bytes, pass->head, GUESS_BYTES);
-            guess->have = have + more;
+            guess->have = got;
         }
         return 0;
     }

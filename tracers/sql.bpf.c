@@ -1320,7 +1320,7 @@ int sql_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
-    u32 here = is_on(SWITCH_SQL) ? beginning(pass) : 0;
+    u32 here = is_on(SWITCH_SQL) ? beginning(pass, 0) : 0;
     if (here && (recognised_mysql(pass, conn, total) || (here >= 5 && recognised_postgresql(pass, conn, total)))) {
         conn->moved[pass->direction & 1] += total;
         parsers.call(at, place_of(conn, pass));

@@ -146,11 +146,11 @@ static __always_inline int next_piece(struct pass *pass)
 
 #define FIRST_PIECES 6 /* of an iovec that a beginning is put together from */
 
-/* For recognisers: brings the first bytes of what was moved into pass->head and takes none away. How many. */
-static __always_inline u32 beginning(struct pass *pass)
+/* For recognisers: brings the first bytes of what was moved into pass->head, behind `have` that stand there, and takes
+ * none away. How many stand there then. */
+static __always_inline u32 beginning(struct pass *pass, u32 have)
 {
     u64 iovec[2] = {pass->at, pass->left}, rest = pass->rest, vector = pass->vector;
-    u32 have = 0;
     for (u32 n = 0; n < FIRST_PIECES; n++) {
         u32 more = iovec[1] < HEAD_BYTES ? iovec[1] : HEAD_BYTES;
         asm volatile("%0 &= 127" : "+r"(more));
@@ -394,8 +394,9 @@ static __always_inline int vectored(struct exited *at, u32 direction, int messag
     pass->pieces = pieces < 1024 ? pieces : 1024;
     pass->rest = pass->left;
     pass->left = 0;
-    if (pass->rest)
-        next_piece(pass);
+    for (u32 n = 0; n < FIRST_PIECES && !pass->left; n++) /* the first ones may be empty: RabbitMQ's are */
+        if (!next_piece(pass))
+            break;
     return look(at, pass);
 }
 
