@@ -19,7 +19,7 @@ def exchange(*pairs: tuple[bytes, bytes]) -> None:
 
 
 def broken_off(question: bytes) -> None:
-    """Nobody answers. Over TCP, where the kernel tells that a socket is closed, and over Unix sockets, where it does not."""
+    """Nobody answers: over TCP, whose sockets tell when they are closed, and over a Unix socket, which does not."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         server, _ = listener.accept()
