@@ -162,8 +162,8 @@ def test_kept_connections_that_the_server_closes_lose_and_make_up_nothing(
 ) -> None:
     options = {"endures": True} if client == "raw" else {}  # it asks on, where urllib3 looks first
     with Gunicorn("gthread", keepalive=1) as server, HttpLoad(client, server.target(), MARK, **options) as load:
-        load.do("connect", count=4)
         agent = start(server, load=1)
+        load.do("connect", count=4)  # not before: what asks nothing for a second is closed too
         load.do("run", mix="small", count=4)
         until(lambda: server.connections() == 0, 10, "it has closed them")
         watched = Watched(agent)
