@@ -166,12 +166,14 @@ class Summary:
     """What `once --for` shows in one table: a histogram of seconds, and the counter of what failed.
 
     The counter has the histogram's labels and more; what the others say (an error code) is named. Each of `more` is
-    another histogram of seconds, with a table of its own behind the first one.
+    another histogram of seconds, with a table of its own behind the first one. Where failures are series of their own,
+    `failed` is a label and what its value then begins with.
     """
 
     times: str
     errors: str = ""
     more: tuple[str, ...] = ()
+    failed: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

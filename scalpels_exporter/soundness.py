@@ -96,6 +96,8 @@ def _of_summary(tracer: Tracer) -> Iterator[str]:
         found = tracer.metric(name)
         if not isinstance(found, Histogram) or found.unit != "seconds":
             yield f'summary: expected a histogram of seconds, got "{name[:80]}"'
+        elif tracer.summary.failed[0] and tracer.summary.failed[0] not in found.labels:
+            yield f'summary: {name} has no label "{tracer.summary.failed[0][:40]}"'
     if times is None:
         return
     if tracer.summary.errors and (not isinstance(errors, Counter) or not set(times.labels) <= set(errors.labels)):

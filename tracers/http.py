@@ -140,7 +140,7 @@ TRACER = Tracer(
     ),
     overhead="3 µs a request at each end in the kernel (BPF_ENABLE_STATS), heads of 330 and 180 bytes",
     picture="scalpels_http_server_seconds",
-    summary=Summary("scalpels_http_server_seconds", more=("scalpels_http_client_seconds",)),
+    summary=Summary("scalpels_http_server_seconds", more=("scalpels_http_client_seconds",), failed=("status", "5")),
 )
 
 NUMBER = struct.Struct("=Q")  # of a route, in the kernel

@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--for", dest="seconds", type=duration, metavar="DURATION", help="watch so long, then draw: 5s")
     parser.add_argument("--top", type=_rows, default=10, metavar="N", help="with --for: series of each metric (10)")
     parser.add_argument("--format", choices=FORMATS, help="without --for: of what is printed (text)")
-    parser.add_argument("--wait", type=duration, default=10.0, metavar="DURATION", help="for a first snapshot (10s)")
+    parser.add_argument("--wait", type=duration, default=30.0, metavar="DURATION", help="for a first snapshot (30s)")
     parser.add_argument("--log.level", dest="log_level", choices=LEVELS, default="info", help="of the worker's log")
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from scalpels_exporter.cli.clean import clean
 from scalpels_exporter.cli.human import count, quantity, rate
 from scalpels_exporter.cli.screen import Screen
-from scalpels_exporter.cli.seen import Distribution, Gain, Seen, Span
+from scalpels_exporter.cli.seen import Distribution, Gain, Row, Seen, Span
 from scalpels_exporter.cli.spread import Spread
 from scalpels_exporter.cli.table import Column, Table
 from scalpels_exporter.declare import Metric
@@ -28,7 +28,7 @@ def summarised(span: Span) -> frozenset[str]:
 
 
 def draw_summary(span: Span, seen: list[Seen], screen: Screen, top: int) -> None:
-    """Nothing where nothing was timed. The worst is what took most time altogether."""
+    """Nothing where nothing was timed. What failed comes first, then what took most time altogether."""
     summary, by_name = span.tracer.summary, {one.metric.name: one for one in seen}
     if summary is None:
         return
@@ -38,18 +38,21 @@ def draw_summary(span: Span, seen: list[Seen], screen: Screen, top: int) -> None
             if summary.more:
                 screen.line(Text(name, "bold"))
             errors = by_name.get(summary.errors) if name == summary.times else None
-            _draw(by_name[name], errors, span.seconds, screen, top)
+            _draw(by_name[name], errors, summary.failed, span.seconds, screen, top)
 
 
-def _draw(times: Seen, errors: Seen | None, seconds: float, screen: Screen, top: int) -> None:
+def _draw(times: Seen, errors: Seen | None, bad: tuple[str, str], seconds: float, screen: Screen, top: int) -> None:
+    def is_bad(row: Row) -> bool:
+        return bool(bad[0]) and row.labels[times.metric.labels.index(bad[0])].startswith(bad[1])
+
     failed = _failed(errors, times.metric) if errors else {}
     columns = [Column(label, elastic=True) for label in times.metric.labels]
     columns += [Column(title, right=True) for title in ("COUNT", "RATE", "P50", "P99", "SUM", "ERRORS")]
     table = Table([*columns, Column("", elastic=True)], indent=2)
-    for row in times.rows[:top]:
+    for row in sorted(times.rows, key=is_bad, reverse=True)[:top]:
         assert isinstance(row, Distribution)
-        codes = failed.get(row.labels, Tally())
-        table.add(*(Text(clean(value)) for value in row.labels), *_cells(row.spread, seconds), *_errors(codes))
+        codes, style = failed.get(row.labels, Tally()), "red" if is_bad(row) else ""
+        table.add(*(Text(clean(value), style) for value in row.labels), *_cells(row.spread, seconds), *_errors(codes))
     table.print_on(screen)
     if len(times.rows) > top:
         screen.line(Text(f"  {count(len(times.rows) - top)} more (--top {len(times.rows)} shows all)", "dim"))

@@ -80,6 +80,20 @@ def test_each_further_histogram_has_a_table_of_its_own(span: Span) -> None:
     assert sheet.text.count("1062 × 7") == 1  # of the first alone
 
 
+def test_what_failed_comes_first_where_failures_are_series_of_their_own(span: Span) -> None:
+    failing = Tracer(
+        "sql", "SQL.", (TIMES, ERRORS, ROWS), Generator(), summary=Summary(TIMES.name, failed=("verb", "sel"))
+    )
+    again = Span(failing, started=0.0)
+    for snapshot in (span.first, span.last):
+        assert snapshot is not None
+        again.add(Snapshot(failing, snapshot.families, snapshot.taken))
+    sheet = Paper(120)
+    draw(again, sheet.screen, top=10)
+    verbs = [line.split()[1] for line in sheet.text.splitlines() if line.split()[:1] == ["nova"]]
+    assert verbs[:2] == ["select", "insert"]
+
+
 def test_top_bounds_the_table(span: Span) -> None:
     sheet = Paper(120)
     draw(span, sheet.screen, top=1)
@@ -95,6 +109,7 @@ def test_the_shipped_tracers_that_time_things_have_one(name: str) -> None:
     ("summary", "problem"),
     [
         (Summary(ROWS.name), "summary: expected a histogram of seconds"),
+        (Summary(TIMES.name, failed=("status", "5")), 'summary: scalpels_sql_seconds has no label "status"'),
         (Summary(TIMES.name, more=(ROWS.name,)), "summary: expected a histogram of seconds"),
         (Summary(TIMES.name, ROWS.name), "summary: expected a counter with the labels of scalpels_sql_seconds"),
         (Summary(TIMES.name, "scalpels_sql_none_total"), "summary: expected a counter"),
