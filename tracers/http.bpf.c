@@ -1330,6 +1330,10 @@ int http_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
+    if (is_on(SWITCH_HTTP) && HIDDEN(pass)) {
+        count_unread(conn, pass->program, UNREADABLE_TLS);
+        return 0;
+    }
     if (is_on(SWITCH_HTTP) && pass->left && recognised_http(at, pass, conn)) {
         if (conn->unreadable)
             return 0;

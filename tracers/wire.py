@@ -8,7 +8,21 @@ Not seen: io_uring, recvmmsg and sendmmsg, what sendfile and splice put into a s
 Encrypted connections are recognised by the parsers and counted as unreadable.
 """
 
-from scalpels_exporter.declare import Bpf, Count, Counter, Field, Needs, Offset, Table, Tracepoint, Tracer
+from scalpels_exporter.declare import (
+    Bpf,
+    Count,
+    Counter,
+    Field,
+    Gauge,
+    Library,
+    Needs,
+    Offset,
+    Parameter,
+    Table,
+    Tracepoint,
+    Tracer,
+    Uprobe,
+)
 
 # Function of the source → the system calls at whose return it runs, by the kernel's names.
 CALLS = {
@@ -20,6 +34,14 @@ CALLS = {
     "on_writev": ("writev",),
     "on_sendmsg": ("sendmsg",),
 }
+# Function of the source → the functions of libssl where it runs, and at whose return.
+SSL = {
+    "on_ssl_moves": ("SSL_read", "SSL_write"),
+    "on_ssl_moves_ex": ("SSL_read_ex", "SSL_write_ex"),
+    "on_ssl_other": ("SSL_do_handshake", "SSL_shutdown"),
+    "on_ssl_free": ("SSL_free",),
+}
+SSL_RETURNS = {"on_ssl_read": ("SSL_read", "SSL_read_ex"), "on_ssl_wrote": ("SSL_write", "SSL_write_ex")}
 
 TRACER = Tracer(
     name="wire",
@@ -36,6 +58,13 @@ TRACER = Tracer(
             "Sockets seen for the first time. 16,384 are known at a time; beyond, those unused for longest are "
             "forgotten, and recognised anew.",
         ),
+        Counter(
+            "scalpels_wire_tls_calls_total",
+            "Calls of libssl by named programs that moved plain text.",
+            ("direction",),
+            series=2,
+        ),
+        Gauge("scalpels_wire_tls_files", "Files with libssl's functions that are probed: libraries and programs."),
     ),
     runs=Bpf(
         probes=(
@@ -47,6 +76,11 @@ TRACER = Tracer(
                 "calls",
                 (Field("direction", "I", "choice", ("received", "sent")),),
                 (Count("scalpels_wire_calls_total"),),
+            ),
+            Table(
+                "tls_calls",
+                (Field("direction", "I", "choice", ("received", "sent")),),
+                (Count("scalpels_wire_tls_calls_total"),),
             ),
             Table("seen", (Field("", "I"),), (Count("scalpels_wire_connections_total"),)),
         ),
@@ -66,8 +100,26 @@ TRACER = Tracer(
         lost=("memory", "sync", "long"),
         selftest="selftest",
         calls="parsers",
+        library=Library(
+            probes=(
+                *(Uprobe(symbol, function) for function, symbols in SSL.items() for symbol in symbols),
+                *(
+                    Uprobe(symbol, function, returns=True)
+                    for function, symbols in SSL_RETURNS.items()
+                    for symbol in symbols
+                ),
+            ),
+            when="tls",
+            gauge="scalpels_wire_tls_files",
+            wanted="tls_wanted",
+        ),
     ),
-    needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 15)),
+    parameters=(Parameter("tls", "switch", False, "Whether to read what programs encrypt with OpenSSL's libssl."),),
+    needs=Needs(
+        capabilities=("CAP_BPF", "CAP_PERFMON"),
+        kernel=(5, 15),
+        while_on={"tls": ("CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")},
+    ),
     overhead="in what the tracers say that it runs for; 0.05 µs any other system call (benchmarks/syscalls.py)",
     picture="scalpels_wire_calls_total",
 )
