@@ -16,7 +16,7 @@ from sql_truth import MARK, RULES, Watched, statements
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
 SETTINGS = f"{RULES}{quiet_but('sql', 'wire')}  sql: {{}}\n  wire: {{tls: true}}\n"
-# Python's ssl on a socket; libmariadb's C; Python's, with headers read apart; libpq's own libssl, of its wheel; Python's ssl in memory.
+# Python's ssl on a socket; libmariadb; Python's, with headers read apart; libpq with its wheel's libssl; Python's in memory.
 COUNTS = {"pymysql": 4_000, "mysqlclient": 2_000, "connector": 1_000, "psycopg": 4_000, "asyncpg": 2_000}
 MYSQL = ("pymysql", "mysqlclient", "connector")
 FILES = 2  # Debian's libssl, which servers and Python have in common, and the wheel's
