@@ -696,7 +696,7 @@ int on_ssl_read(struct pt_regs *at) { return moved(at, RECEIVED); }
 int on_ssl_wrote(struct pt_regs *at) { return moved(at, SENT); }
 
 /* It moves records, but no plain text. */
-int on_ssl_other(struct pt_regs *at)
+int on_ssl_handshake(struct pt_regs *at)
 {
     enter(at);
     return 0;

@@ -38,7 +38,7 @@ CALLS = {
 SSL = {
     "on_ssl_moves": ("SSL_read", "SSL_write"),
     "on_ssl_moves_ex": ("SSL_read_ex", "SSL_write_ex"),
-    "on_ssl_other": ("SSL_do_handshake", "SSL_shutdown"),
+    "on_ssl_handshake": ("SSL_do_handshake",),
     "on_ssl_free": ("SSL_free",),
 }
 SSL_RETURNS = {"on_ssl_read": ("SSL_read", "SSL_read_ex"), "on_ssl_wrote": ("SSL_write", "SSL_write_ex")}

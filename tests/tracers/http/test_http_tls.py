@@ -21,7 +21,7 @@ SERVERS: dict[str, Callable[[], HttpServer]] = {
     "eventlet": lambda: EventletWsgi(tls=True),
     "aiohttp": lambda: AiohttpWeb(tls=True),
 }
-CLIENTS = ("requests", "urllib3", "aiohttp")
+PAIRS = [("sync", "requests"), ("gthread", "urllib3"), ("eventlet", "requests"), ("aiohttp", "aiohttp")]
 COUNT = 480
 UNREADABLE = "scalpels_http_unreadable_connections_total"
 Servers = dict[str, HttpServer]
@@ -35,15 +35,14 @@ def servers() -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def loads(servers: Servers) -> Iterator[dict[tuple[str, str], HttpLoad]]:
-    """Each client at each server, with connections that are older than the agent."""
+    """By server and client, with connections that are older than the agent."""
     with ExitStack() as stack:
         found = {}
-        for kind, server in servers.items():
-            for client in CLIENTS:
-                options = {"close": True} if kind == "sync" else {}  # that worker keeps no connection
-                load = stack.enter_context(HttpLoad(client, server.target(), MARK, **options))
-                load.do("connect", count=2)
-                found[kind, client] = load
+        for kind, client in PAIRS:
+            server = servers[kind]
+            options = {"close": True} if kind == "sync" else {}  # that worker keeps no connection
+            found[kind, client] = stack.enter_context(HttpLoad(client, server.target(), MARK, **options))
+            found[kind, client].do("connect", count=2)
         yield found
 
 
@@ -59,12 +58,11 @@ def agent(
     programs = "programs:\n" + "".join(f"  - {rule}\n" for rule in rules)
     agent = agent_of_module(f"{programs}{quiet_but('http', 'wire')}  http: {{}}\n  wire: {{tls: true}}\n", "http")
     wait_until(lambda: agent.value("scalpels_programs_processes", program="load") == len(loads), 30, "all have names")
-    wait_until(lambda: agent.value("scalpels_wire_tls_files") == 1, 10, "libssl has its probes")
+    wait_until(lambda: (agent.value("scalpels_wire_tls_files") or 0) >= 1, 10, "libssl has its probes")
     return agent
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize(("kind", "client"), PAIRS)
 def test_requests_are_counted_as_the_access_log_says(
     servers: Servers, loads: dict[tuple[str, str], HttpLoad], agent: RunningAgent, kind: str, client: str
 ) -> None:
