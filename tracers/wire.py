@@ -5,7 +5,12 @@ every chunk of bytes. Connections are known by the inode of their socket, from b
 and descriptors that are passed on; TCP and Unix sockets alike.
 
 Not seen: io_uring, recvmmsg and sendmmsg, what sendfile and splice put into a socket, and calls of 32-bit programs.
-Encrypted connections are recognised by the parsers and counted as unreadable.
+Encrypted connections are recognised by the parsers and counted as unreadable; with `tls` on, what OpenSSL's libssl
+encrypts is read where programs hand it over (SSL_read, SSL_write and their _ex). A connection is unreadable then when
+nobody's libssl has moved its records: it is said when it ends, or after 5 s. Unreadable stay GnuTLS, NSS, Go, Java and
+Rust's rustls, a libssl that was linked into a program and stripped of its symbols (`cryptography`'s wheel), BIO_f_ssl
+and kernel TLS. Where TLS is done in memory (asyncio) a socket is matched with the first record that its thread sends
+after a handshake; uvloop sends later and may mistake one for another: its connections may count as unreadable besides.
 """
 
 from scalpels_exporter.declare import (
@@ -114,7 +119,17 @@ TRACER = Tracer(
             wanted="tls_wanted",
         ),
     ),
-    parameters=(Parameter("tls", "switch", False, "Whether to read what programs encrypt with OpenSSL's libssl."),),
+    parameters=(
+        Parameter(
+            "tls",
+            "switch",
+            False,
+            "Whether tracers of protocols read what programs encrypt with OpenSSL's libssl, by uprobes in the "
+            "library or in a program that holds it, in containers too. While it is on, a child of the worker "
+            "keeps CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and every process on the machine that "
+            "calls the library pays.",
+        ),
+    ),
     needs=Needs(
         capabilities=("CAP_BPF", "CAP_PERFMON"),
         kernel=(5, 15),
