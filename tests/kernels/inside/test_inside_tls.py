@@ -19,7 +19,7 @@ PROGRAM, MARK = "encrypts", "mark-of-who-encrypts"
 TIMES = 20
 SECONDS = 240  # an emulated machine compiles slowly
 SETTINGS = (
-    f"budgets: {{overhead: 1}}\nprograms:\n  - {{name: {PROGRAM}, cmdline: '{MARK}$'}}\n"
+    f"programs:\n  - {{name: {PROGRAM}, cmdline: '{MARK}$'}}\n"
     f"{quiet_but('sql', 'http', 'wire')}  sql: {{}}\n  http: {{}}\n  wire: {{tls: true}}\n"
 )
 
