@@ -11,8 +11,10 @@ from callers import lost
 from http_truth import MARK, Watched, in_flight, logged, routed
 from loads.load import HttpLoad
 from running import RunningAgent, quiet_but, wait_until
+from servers.front_servers import Apache, Nginx
 from servers.http_server import HttpServer
 from servers.python_servers import AiohttpWeb, EventletWsgi, Gunicorn
+from servers.uwsgi_server import Uwsgi
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
 SERVERS: dict[str, Callable[[], HttpServer]] = {
@@ -21,7 +23,9 @@ SERVERS: dict[str, Callable[[], HttpServer]] = {
     "eventlet": lambda: EventletWsgi(tls=True),
     "aiohttp": lambda: AiohttpWeb(tls=True),
 }
+FRONTS = {"apache": Apache, "nginx": Nginx}
 PAIRS = [("sync", "requests"), ("gthread", "urllib3"), ("eventlet", "requests"), ("aiohttp", "aiohttp")]
+PAIRS += [("apache", "requests"), ("nginx", "urllib3")]
 COUNT = 480
 UNREADABLE = "scalpels_http_unreadable_connections_total"
 Servers = dict[str, HttpServer]
@@ -30,7 +34,9 @@ Servers = dict[str, HttpServer]
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
     with ExitStack() as stack:
-        yield {name: stack.enter_context(make()) for name, make in SERVERS.items()}
+        behind = stack.enter_context(Uwsgi("uwsgi", threads=8))
+        fronts = {name: stack.enter_context(make(behind, tls=True)) for name, make in FRONTS.items()}
+        yield {name: stack.enter_context(make()) for name, make in SERVERS.items()} | fronts
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,9 @@ def agent(
     agent_of_module: Callable[..., RunningAgent],
 ) -> RunningAgent:
     rules = [f"{{name: load, cmdline: '{MARK}'}}", "{name: wget, cmdline: '^wget '}"]
-    rules += [f"{{name: {name}, cmdline: '{server.folder}'}}" for name, server in servers.items()]
+    for name, server in servers.items():
+        titled = "^nginx: |" if name == "nginx" else ""  # its workers have titles of their own
+        rules.append(f"{{name: {name}, cmdline: '{titled}{server.folder}'}}")
     programs = "programs:\n" + "".join(f"  - {rule}\n" for rule in rules)
     agent = agent_of_module(f"{programs}{quiet_but('http', 'wire')}  http: {{}}\n  wire: {{tls: true}}\n", "http")
     wait_until(lambda: agent.value("scalpels_programs_processes", program="load") == len(loads), 30, "all have names")
