@@ -1330,7 +1330,7 @@ int http_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
-    if (is_on(SWITCH_HTTP) && HIDDEN(pass)) {
+    if (HIDDEN(pass) && is_on(SWITCH_HTTP)) {
         count_unread(conn, pass->program, UNREADABLE_TLS);
         return 0;
     }

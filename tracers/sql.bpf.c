@@ -138,16 +138,6 @@ static __always_inline void count_unreadable(struct pass *pass, struct conn *con
     conn->unreadable = 1;
 }
 
-/* What follows is encrypted: libssl is looked at for it, or nobody can read it. */
-static __always_inline void encrypted(struct pass *pass, struct conn *conn, struct sql *sql)
-{
-#if PARAMETER_TLS
-    conn->encrypting = 1;
-#else
-    count_unreadable(pass, conn, sql, TLS);
-#endif
-}
-
 /* What a program of ours begins with: 0 where there is nothing to follow. */
 static __always_inline struct conn *conn_of(struct pass *pass)
 {
@@ -511,7 +501,11 @@ static __always_inline void mysql_login(struct pass *pass, struct conn *conn, st
     if (flags & (CLIENT_COMPRESS | CLIENT_ZSTD))
         sql->bound = 1; /* compressed once it is logged in */
     if (flags & CLIENT_SSL && total == SSL_REQUEST_BYTES)
-        encrypted(pass, conn, sql);
+#if PARAMETER_TLS
+        conn->encrypting = 1; /* libssl is looked at for what follows */
+#else
+        count_unreadable(pass, conn, sql, TLS);
+#endif
 }
 
 /* The verb that is asked for; WITH where a scan must tell, PING + 1 and up for what has no answer. */
@@ -1108,12 +1102,17 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
 /* One byte says whether what follows is encrypted. */
 static __always_inline void pg_encryption(struct pass *pass, struct conn *conn, struct sql *sql)
 {
-    u8 said = pass->head[0];
-    sql->phase = STARTING;
-    if (said == 'S')
-        encrypted(pass, conn, sql);
-    else if (said == 'G')
+#if PARAMETER_TLS
+    if (pass->head[0] == 'S') {
+        sql->phase = STARTING;
+        conn->encrypting = 1;
+        return;
+    }
+#endif
+    if (pass->head[0] == 'S' || pass->head[0] == 'G')
         count_unreadable(pass, conn, sql, TLS);
+    else
+        sql->phase = STARTING;
 }
 
 /* In an answer with more messages than can be followed: its end, where that is the end of the bytes. The message before
@@ -1336,7 +1335,7 @@ int sql_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
-    u32 here = is_on(SWITCH_SQL) && !HIDDEN(pass) ? beginning(pass) : 0;
+    u32 here = !HIDDEN(pass) && is_on(SWITCH_SQL) ? beginning(pass) : 0;
     if (here && (recognised_mysql(pass, conn, total) || (here >= 5 && recognised_postgresql(pass, conn, total)))) {
         conn->moved[pass->direction & 1] += total;
         parsers.call(at, place_of(conn, pass));

@@ -465,18 +465,16 @@ static __always_inline int look(void *at, struct pass *pass, s64 result)
 }
 
 /* Nobody holds the connection any more. */
-static __always_inline int end(void *at, struct pass *pass, u64 key)
+static __always_inline int end(void *at, struct pass *pass, struct conn *conn, u64 key)
 {
-    struct conn *conn = conns.lookup(&key);
-    if (!conn)
-        return 0;
-    u32 place = conn->parser, hidden = 0;
 #if PARAMETER_TLS
-    hidden = conn->hidden == WAITING;
+    u32 hidden = conn->hidden == WAITING;
     if (hidden)
         conn->hidden = GIVEN_UP;
+#else
+    u32 hidden = 0;
 #endif
-    if ((!place && !hidden) || conn->unreadable) {
+    if ((!conn->parser && !hidden) || conn->unreadable) {
         conns.delete(&key);
         return 0;
     }
@@ -489,7 +487,7 @@ static __always_inline int end(void *at, struct pass *pass, u64 key)
 #if PARAMETER_TLS
     pass->hidden = hidden;
 #endif
-    parsers.call(at, place);
+    parsers.call(at, conn->parser);
     return 0;
 }
 
@@ -609,13 +607,16 @@ int on_state(struct state_set *at)
     if (!conn || !pass)
         return 0;
 #if PARAMETER_TLS
-    u64 key = conn->tls;
-    if (key) {
+    if (conn->tls) {
+        u64 key = conn->tls;
         conns.delete(&inode);
-        return end(at, pass, key);
+        inode = key;
+        conn = conns.lookup(&inode);
+        if (!conn)
+            return 0;
     }
 #endif
-    return end(at, pass, inode);
+    return end(at, pass, conn, inode);
 }
 #else
 int on_state(void *at) { return 0; }
@@ -704,8 +705,10 @@ int on_ssl_handshake(struct pt_regs *at)
 
 int on_ssl_free(struct pt_regs *at)
 {
-    struct pass *pass = program_of_current() == PROGRAM_OTHER ? 0 : pass_here();
-    return pass ? end(at, pass, key_of(PT_REGS_PARM1(at))) : 0;
+    u64 key = key_of(PT_REGS_PARM1(at));
+    struct conn *conn = program_of_current() == PROGRAM_OTHER ? 0 : conns.lookup(&key);
+    struct pass *pass = conn ? pass_here() : 0;
+    return pass ? end(at, pass, conn, key) : 0;
 }
 #endif
 

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from scalpels_exporter.bpf.maps import Map
 from scalpels_exporter.bpf.rings import Ring
-from scalpels_exporter.bpf.uprobes import CAPABILITIES, Uprobes
+from scalpels_exporter.bpf.survival import survives
+from scalpels_exporter.bpf.uprobes import CAPABILITIES, Pmu, Uprobes
 from scalpels_exporter.declare import Library, Sample, Unsupported
 from scalpels_exporter.spawn import privileges
 from scalpels_exporter.worker.preflight import say
@@ -40,8 +41,14 @@ class Attacher:
 
 def begin(library: Library, programs: Mapping[str, int], maps: Mapping[str, Map]) -> Attacher:
     """Forks it. `programs` are loaded ones by their functions' names, `maps` the source's. Raises Unsupported."""
+    pmu, cpu = Pmu.of_kernel(), min(os.sched_getaffinity(0))
+    if not survives(pmu.kind, pmu.returning, cpu):
+        raise Unsupported(
+            f"Linux {os.uname().release} kills processes with seccomp filters in which a return is probed"
+        )
     wanted = maps.get(library.wanted)
-    uprobes = Uprobes(library, programs, maps["programs"], Ring(wanted.descriptor, wanted.entries) if wanted else None)
+    ring = Ring(wanted.descriptor, wanted.entries) if wanted else None
+    uprobes = Uprobes(library, programs, maps["programs"], ring, pmu, cpu)
     told = mmap.mmap(-1, _WORD)
     alive, ended = os.pipe2(os.O_CLOEXEC)[::-1]
     worker = os.getpid()

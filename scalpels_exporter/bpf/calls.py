@@ -98,9 +98,10 @@ def perf_uprobe(kind: int, config: int, path: str, offset: int, cpu: int) -> int
     return _perf_event(attributes, cpu)
 
 
-def enable(event: int, program: int) -> None:
+def enable(event: int, program: int | None = None) -> None:
     """The program runs at the perf event from now on, until the event is closed."""
-    fcntl.ioctl(event, _SET_BPF, program)
+    if program is not None:
+        fcntl.ioctl(event, _SET_BPF, program)
     fcntl.ioctl(event, _ENABLE, 0)
 
 

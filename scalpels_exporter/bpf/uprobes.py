@@ -39,12 +39,12 @@ class _Process:
 
 
 @dataclass(slots=True)
-class _Pmu:
+class Pmu:
     kind: int
     returning: int  # the bit that asks for a function's return
 
     @classmethod
-    def of_kernel(cls, folder: Path = PMU) -> _Pmu:
+    def of_kernel(cls, folder: Path = PMU) -> Pmu:
         """Raises Unsupported."""
         try:
             kind = int((folder / "type").read_text())
@@ -57,16 +57,16 @@ class _Pmu:
 @dataclass(slots=True)
 class Uprobes:
     """`programs` are loaded ones by function, `named` the shared map of processes, `wanted` the ring of those that are
-    to be looked at now. Raises Unsupported when it is made."""
+    to be looked at now."""
 
     library: Library
     programs: Mapping[str, int]
     named: Map
     wanted: Ring | None
+    pmu: Pmu
+    cpu: int  # any that is on
     proc: str = "/proc"
     due: float = 0.0  # monotonic seconds
-    _pmu: _Pmu = field(default_factory=_Pmu.of_kernel)
-    _cpu: int = field(default_factory=lambda: min(os.sched_getaffinity(0)))
     _processes: dict[int, _Process] = field(default_factory=dict)
     _without: set[Identity] = field(default_factory=set)
     _attached: dict[Identity, list[int]] = field(default_factory=dict)
@@ -155,8 +155,8 @@ class Uprobes:
         try:
             for probe in sorted(self.library.probes, key=lambda probe: not probe.returns):
                 if probe.symbol in where:
-                    config = self._pmu.returning if probe.returns else 0
-                    event = calls.perf_uprobe(self._pmu.kind, config, path, where[probe.symbol], self._cpu)
+                    config = self.pmu.returning if probe.returns else 0
+                    event = calls.perf_uprobe(self.pmu.kind, config, path, where[probe.symbol], self.cpu)
                     events.append(event)
                     calls.enable(event, self.programs[probe.function])
         except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import is_up
 from running import RunningAgent, quiet_but
 from servers.certificate import make_certificate
 
@@ -39,7 +40,7 @@ def test_statements_over_tls_are_counted_exactly(
             }
         )
 
-    until(lambda: agent.value("scalpels_worker_up", tracer="sql") == 1, SECONDS, "sql is up")
+    until(lambda: is_up(agent, "sql"), SECONDS, "sql is up")
     command = [sys.executable, "-S", WORK, *make_certificate(tmp_path), MARK]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None

@@ -71,7 +71,7 @@ def pair(folder: Path, kind: str, *before: str | Path, mark: str = MARK) -> Iter
         def say(rounds: int) -> None:
             child.stdin.write(f"{rounds}\n")
             child.stdin.flush()
-            assert child.stdout.readline() == "done\n"
+            assert child.stdout.readline().startswith("done ")
 
         yield child.pid, say
         child.stdin.close()
