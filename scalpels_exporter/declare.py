@@ -26,12 +26,14 @@ from scalpels_exporter.probes import Distribution as Distribution
 from scalpels_exporter.probes import Field as Field
 from scalpels_exporter.probes import Kernel as Kernel
 from scalpels_exporter.probes import Labelling as Labelling
+from scalpels_exporter.probes import Library as Library
 from scalpels_exporter.probes import Offset as Offset
 from scalpels_exporter.probes import Parser as Parser
 from scalpels_exporter.probes import RawTracepoint as RawTracepoint
 from scalpels_exporter.probes import Samples as Samples
 from scalpels_exporter.probes import Table as Table
 from scalpels_exporter.probes import Tracepoint as Tracepoint
+from scalpels_exporter.probes import Uprobe as Uprobe
 
 # ---------------------------------------------------------------------------- parameters and needs
 
@@ -62,6 +64,7 @@ class Needs:
     files: tuple[str, ...] = ()  # must exist and be readable
     kernel: tuple[int, int] = (0, 0)  # the least version
     packages: Mapping[str, str] = field(default_factory=dict)  # command → Debian package that brings it
+    while_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # switch → capabilities, as long as it is on
 
 
 # ---------------------------------------------------------------------------- output formats

@@ -39,6 +39,33 @@ class RawTracepoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Uprobe:
+    """`function` runs where `symbol`, a C function of user space, begins, or where it `returns`.
+
+    A function that returns through a probe must not be left otherwise: one in which a greenlet is switched is killed.
+    """
+
+    symbol: str
+    function: str
+    returns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Probes in every file that a named process has mapped and that holds the first one's symbol, while the switch
+    `when` is on: the library, or a program that was linked with it. Attached and detached as processes come and go.
+
+    Its functions stand in `#ifdef IN_UPROBE`, and what they call is compiled for them a second time. `gauge` is the
+    metric that says how many files have probes. A u32 tgid in the ring `wanted` has that process looked at now.
+    """
+
+    probes: tuple[Uprobe, ...]
+    when: str
+    gauge: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offset:
     """-D`define`=bytes from the start of the kernel's `struct` to `member` (dotted to go into structures within).
 
@@ -118,6 +145,7 @@ class Bpf:
     selftest: str = ""
     calls: str = ""  # the map of type prog_array of a host: the C functions of its Parsers, and its own `programs`
     programs: tuple[str, ...] = ()  # functions that nothing is attached to: CALL_<NAME> is the place of each in `calls`
+    library: Library | None = None
 
 
 @dataclass(frozen=True, slots=True)

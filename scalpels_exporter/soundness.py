@@ -76,7 +76,10 @@ def problems(tracer: Tracer) -> list[str]:
     found += _repeated("parameter", (parameter.name for parameter in tracer.parameters))
     found += _of_run(tracer)
     found += [
-        f"needs: {name} is no Linux capability" for name in tracer.needs.capabilities if name not in capabilities.NAMES
+        f"needs: {name} is no Linux capability"
+        for names in (tracer.needs.capabilities, *tracer.needs.while_on.values())
+        for name in names
+        if name not in capabilities.NAMES
     ]
     if not 0 < tracer.series <= MOST_SERIES:
         found.append(f"series: expected 1 to {MOST_SERIES}, got {tracer.series}")

@@ -108,6 +108,8 @@ def _privileges(tracer: Tracer) -> Sequence[str]:
     keeps = ", ".join(name for name in needs.capabilities if name not in to_load) or "nothing"
     if to_load:
         keeps += f"; {', '.join(to_load)} to load"
+    for switch, names in needs.while_on.items():
+        keeps += f"; while `{switch}` is on a child keeps {', '.join(names)}"
     if privileged:
         keeps = "all that the agent was given"
     who = "the agent's own user (root)" if privileged else "`scalpels-worker`"

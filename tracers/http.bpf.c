@@ -1355,6 +1355,10 @@ int http_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
+    if (HIDDEN(pass) && is_on(SWITCH_HTTP)) {
+        count_unread(conn, pass->program, UNREADABLE_TLS);
+        return 0;
+    }
     if (is_on(SWITCH_HTTP) && pass->left && recognised_http(at, pass, conn)) {
         if (conn->unreadable)
             return 0;

@@ -108,17 +108,6 @@ struct sql {
 };
 _Static_assert(sizeof(struct sql) <= 8 * STATE_WORDS, "sql");
 
-/* What a program of ours begins with: 0 where there is nothing to follow. */
-static __always_inline struct conn *conn_of(struct pass *pass)
-{
-    struct conn *conn = conns.lookup(&pass->inode);
-    if (conn && !is_on(SWITCH_SQL)) {
-        forget(conn);
-        return 0;
-    }
-    return conn;
-}
-
 /* ------------------------------------------------------------------ counting */
 
 static __always_inline struct happening happening_of(struct pass *pass, struct conn *conn, struct sql *sql, u32 what)
@@ -147,6 +136,21 @@ static __always_inline void count_unreadable(struct pass *pass, struct conn *con
     else
         lose(LOST_SQL_FULL);
     conn->unreadable = 1;
+}
+
+/* What a program of ours begins with: 0 where there is nothing to follow. */
+static __always_inline struct conn *conn_of(struct pass *pass)
+{
+    struct conn *conn = conns.lookup(&pass->inode);
+    if (conn && !is_on(SWITCH_SQL)) {
+        forget(conn);
+        return 0;
+    }
+    if (conn && HIDDEN(pass)) {
+        count_unreadable(pass, conn, (struct sql *)conn->state, TLS);
+        return 0;
+    }
+    return conn;
 }
 
 static __always_inline void count_bytes(struct pass *pass, struct conn *conn, struct sql *sql)
@@ -494,10 +498,14 @@ static __always_inline void mysql_login(struct pass *pass, struct conn *conn, st
     u32 flags = little_32(pass->head + 4);
     if (pass->head[3] != 1)
         return; /* an answer to a challenge */
-    if (flags & CLIENT_SSL && total == SSL_REQUEST_BYTES)
-        count_unreadable(pass, conn, sql, TLS);
-    else if (flags & (CLIENT_COMPRESS | CLIENT_ZSTD))
+    if (flags & (CLIENT_COMPRESS | CLIENT_ZSTD))
         sql->bound = 1; /* compressed once it is logged in */
+    if (flags & CLIENT_SSL && total == SSL_REQUEST_BYTES)
+#if PARAMETER_TLS
+        conn->encrypting = 1; /* libssl is looked at for what follows */
+#else
+        count_unreadable(pass, conn, sql, TLS);
+#endif
 }
 
 /* The verb that is asked for; WITH where a scan must tell, PING + 1 and up for what has no answer. */
@@ -1094,6 +1102,13 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
 /* One byte says whether what follows is encrypted. */
 static __always_inline void pg_encryption(struct pass *pass, struct conn *conn, struct sql *sql)
 {
+#if PARAMETER_TLS
+    if (pass->head[0] == 'S') {
+        sql->phase = STARTING;
+        conn->encrypting = 1;
+        return;
+    }
+#endif
     if (pass->head[0] == 'S' || pass->head[0] == 'G')
         count_unreadable(pass, conn, sql, TLS);
     else
@@ -1320,7 +1335,7 @@ int sql_recognise(struct exited *at)
     if (!conn || conn->parser)
         return 0;
     u64 total = pass->left + pass->rest;
-    u32 here = is_on(SWITCH_SQL) ? beginning(pass, 0) : 0;
+    u32 here = !HIDDEN(pass) && is_on(SWITCH_SQL) ? beginning(pass, 0) : 0;
     if (here && (recognised_mysql(pass, conn, total) || (here >= 5 && recognised_postgresql(pass, conn, total)))) {
         conn->moved[pass->direction & 1] += total;
         parsers.call(at, place_of(conn, pass));

@@ -6,6 +6,10 @@
  * goes to one program of one parser, which lies behind a tail call and follows the stream from message to message.
  */
 
+#ifdef IN_UPROBE
+#include <uapi/linux/ptrace.h> /* registers, which are of the ABI */
+#endif
+
 #define HEAD_BYTES 64 /* of a message: what parsers see of it */
 #define STATE_WORDS 48
 #define CONNECTIONS 16384
@@ -16,6 +20,7 @@
 enum { RECEIVED, SENT };
 enum { UNKNOWN, CLIENT, SERVER };
 enum { BROKEN = 1, CLOSED };
+enum { WAITING = 1, GIVEN_UP }; /* for who can read an encrypted connection */
 
 struct stream {
     u64 skip; /* bytes of the present message that are still to come and that nobody looks at */
@@ -33,6 +38,13 @@ struct conn {
     u32 parser; /* place in `parsers` of the program for its requests, the one for answers follows; 0: not recognised */
     u32 program; /* that moved the last bytes */
     u64 address; /* of the socket's inode in the kernel */
+#if PARAMETER_TLS
+    u8 encrypting; /* both ends have agreed to encrypt what follows: set by parsers */
+    u8 hidden;     /* WAITING or GIVEN_UP */
+    u16 unused;
+    u64 tls;       /* key of the connection whose records these are; of that one: inode of the socket */
+    u64 since;     /* when it began to be WAITING */
+#endif
     u64 moved[2];  /* bytes by direction; whoever counts them takes them away */
     struct stream streams[2]; /* by direction */
     u64 state[STATE_WORDS];   /* the parser's */
@@ -58,15 +70,28 @@ struct pass {
     u64 words[12];    /* of a scan */
     u32 runs;         /* how often a program has called itself for more messages */
     u32 cursor;       /* place in the head: in memory, where the verifier does not tell apart all its values */
+#if PARAMETER_TLS
+    u32 hidden;       /* nobody can read it: all that a parser is told of it */
+#endif
 };
+#if PARAMETER_TLS
+#define HIDDEN(pass) ((pass)->hidden)
+#else
+#define HIDDEN(pass) 0
+#endif
 
 BPF_TABLE("lru_hash", u64, struct conn, conns, CONNECTIONS);
+#ifdef IN_UPROBE
+BPF_TASK_STORAGE(own_passes, struct pass); /* an uprobe's program can be preempted by another thread's */
+#else
 BPF_PERCPU_ARRAY(passes, struct pass, 1);
+#endif
 BPF_PERCPU_ARRAY(blanks, struct conn, 1); /* never written to */
 BPF_ARRAY(switches, u32, 32);
 BPF_PROG_ARRAY(parsers, 64);
 BPF_PERCPU_ARRAY(calls, u64, 2); /* by direction: system calls on sockets that were looked at */
 BPF_PERCPU_ARRAY(seen, u64, 1);  /* connections that were put into conns */
+BPF_PERCPU_ARRAY(tls_calls, u64, 2); /* by direction: calls of libssl that moved plain text */
 
 struct exited {
     u64 common;
@@ -114,8 +139,12 @@ static __always_inline u64 socket_of(void *task, u64 descriptor)
 
 static __always_inline struct pass *pass_here(void)
 {
+#ifdef IN_UPROBE
+    return own_passes.task_storage_get((void *)bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+#else
     int zero = 0;
     return passes.lookup(&zero);
+#endif
 }
 
 static __always_inline int is_on(u32 member)
@@ -276,6 +305,10 @@ static __always_inline int is_gone(struct conn *conn, u64 number)
 {
     if (!conn->address)
         return 0;
+#if PARAMETER_TLS
+    if (number >> 63) /* the key of a connection of libssl */
+        number = conn->tls;
+#endif
     return pointer_at(conn->address + INODE_NUMBER) != number || !pointer_at(conn->address - SOCKET_INODE + SOCKET_SK);
 }
 #else
@@ -291,36 +324,155 @@ static __always_inline void forget(struct conn *conn)
 
 /* ------------------------------------------------------------------ the system calls */
 
-static __always_inline int look(struct exited *at, struct pass *pass)
+#if PARAMETER_TLS
+/* ------------------------------------------------------------------ TLS */
+
+/* libssl's functions bring the plain text. The records on the socket are the same bytes once more, and are left alone: a
+ * socket is known to carry a connection of libssl once the thread that is in one of its functions, or comes out of one,
+ * has moved a record. */
+
+#define RECORDS 0x14 /* the least of the four kinds */
+#define LAST_OF_RECORDS 0x17
+#define HANDSHAKE 0x16
+#define PATIENCE_NS 5000000000ULL
+#define ASK_AGAIN_NS 500000000ULL
+
+struct tls_thread {
+    u64 key;    /* of the connection that it was in last, as long as no socket is known to carry it */
+    u64 buffer; /* of the call that it is in */
+    u64 bytes;  /* where the call puts their number; 0: it returns it */
+    u64 inside; /* the call's connection */
+};
+
+BPF_TASK_STORAGE(tls_threads, struct tls_thread);
+
+#ifndef IN_UPROBE
+BPF_TABLE("lru_hash", u32, u64, tls_asked, 1024); /* tgid → when it was last in `tls_wanted` */
+BPF_RINGBUF_OUTPUT(tls_wanted, 1);                /* u32 tgid: it encrypts, and nobody knows with what */
+
+static __always_inline void want(u64 now)
+{
+    u32 tgid = bpf_get_current_pid_tgid() >> 32;
+    u64 *last = tls_asked.lookup(&tgid);
+    if (last && now - *last < ASK_AGAIN_NS)
+        return;
+    tls_asked.update(&tgid, &now);
+    tls_wanted.ringbuf_output(&tgid, sizeof(tgid), 0);
+}
+
+/* The kind of the TLS record that begins here; 0 where none does. */
+static __always_inline u32 record_at(struct pass *pass)
+{
+    u8 first[3] = {};
+    if (pass->left < sizeof(first) || bpf_probe_read_user(first, sizeof(first), (void *)pass->at))
+        return 0;
+    return first[0] >= RECORDS && first[0] <= LAST_OF_RECORDS && first[1] == 3 && first[2] <= 4 ? first[0] : 0;
+}
+
+/* True when it is known from now on whose records the socket carries. */
+static __always_inline int joined(struct pass *pass, struct conn *conn)
+{
+    struct tls_thread *thread = tls_threads.task_storage_get((void *)bpf_get_current_task_btf(), 0, 0);
+    if (!thread)
+        return 0;
+    u64 key = thread->inside;
+    if (!key && pass->direction == SENT)
+        key = thread->key;
+    if (!key)
+        return 0;
+    struct conn *plain = conns.lookup(&key);
+    if (!plain || conn->encrypting || plain->ended == CLOSED || (plain->tls && plain->tls != pass->inode)) {
+        conns.update(&key, conn); /* it goes on with what was agreed in the clear */
+        plain = conns.lookup(&key);
+        if (!plain)
+            return 0;
+        plain->encrypting = 0;
+        plain->hidden = 0;
+    }
+    plain->tls = pass->inode;
+    plain->address = pass->address;
+    conn->tls = key;
+    conn->hidden = 0;
+    thread->key = 0;
+    return 1;
+}
+
+/* The connection that the call is of: behind a socket that carries TLS the one of libssl. 0 where nothing is to be done. */
+static __always_inline struct conn *behind_tls(struct pass *pass, struct conn *conn, s64 result)
+{
+    if (conn->tls) {
+        if (result > 0)
+            return 0;
+        pass->inode = conn->tls;
+        return conns.lookup(&pass->inode);
+    }
+    int may_be = conn->encrypting || conn->hidden || conn->unreadable || !conn->parser;
+    u32 kind = result > 0 && may_be ? record_at(pass) : 0;
+    if (kind && joined(pass, conn))
+        return 0;
+    if (conn->hidden == GIVEN_UP || conn->unreadable)
+        return conn;
+    if (!conn->hidden) {
+        if (kind != HANDSHAKE)
+            return conn;
+        conn->hidden = WAITING;
+        conn->since = bpf_ktime_get_ns();
+        if (!conn->parser)
+            conn->side = pass->direction == SENT ? CLIENT : SERVER;
+        want(conn->since);
+    }
+    if (bpf_ktime_get_ns() - conn->since < PATIENCE_NS)
+        return 0;
+    conn->hidden = GIVEN_UP;
+    pass->hidden = 1;
+    return conn;
+}
+#endif
+#endif
+
+static __always_inline int look(void *at, struct pass *pass, s64 result)
 {
     struct conn *conn = conns.lookup(&pass->inode);
+#ifdef IN_UPROBE
+    if (conn && conn->ended == CLOSED) { /* another connection had this address */
+        conns.delete(&pass->inode);
+        conn = 0;
+    }
+#endif
     if (!conn) {
         int zero = 0;
         struct conn *blank = blanks.lookup(&zero);
-        if (!at->result || !blank)
+        if (!result || !blank)
             return 0;
         conns.insert(&pass->inode, blank); /* not over what another CPU has begun */
+#ifndef IN_UPROBE
         u64 *count = seen.lookup(&zero);
         if (count)
             (*count)++;
+#endif
         conn = conns.lookup(&pass->inode);
         if (!conn)
             return 0;
         conn->address = pass->address;
     }
-    u32 parser = conn->parser;
     conn->program = pass->program;
+#if PARAMETER_TLS && !defined(IN_UPROBE)
+    conn = behind_tls(pass, conn, result);
+    if (!conn)
+        return 0;
+#endif
+    u32 parser = conn->parser;
     if (conn->unreadable)
         return 0;
     if (parser) {
         conn->moved[pass->direction & 1] += pass->left + pass->rest;
-        if (at->result <= 0) {
+        if (result <= 0) {
             if (conn->ended)
                 return 0;
             conn->ended = BROKEN;
         }
     } else {
-        if (at->result <= 0)
+        if (result <= 0)
             return 0;
         if (conn->misses >= MOST_MISSES && (++conn->misses & (FEW_MISSES - 1)))
             return 0;
@@ -332,6 +484,34 @@ static __always_inline int look(struct exited *at, struct pass *pass)
     return 0;
 }
 
+/* Nobody holds the connection any more. */
+static __always_inline int end(void *at, struct pass *pass, struct conn *conn, u64 key)
+{
+#if PARAMETER_TLS
+    u32 hidden = conn->hidden == WAITING;
+    if (hidden)
+        conn->hidden = GIVEN_UP;
+#else
+    u32 hidden = 0;
+#endif
+    if ((!conn->parser && !hidden) || conn->unreadable) {
+        conns.delete(&key);
+        return 0;
+    }
+    conn->ended = CLOSED;
+    __builtin_memset(pass, 0, offsetof(struct pass, head));
+    pass->inode = key;
+    pass->program = conn->program;
+    pass->now = bpf_ktime_get_ns();
+    pass->runs = 0;
+#if PARAMETER_TLS
+    pass->hidden = hidden;
+#endif
+    parsers.call(at, conn->parser);
+    return 0;
+}
+
+#ifndef IN_UPROBE
 /* The pass for a call that moved bytes of a named program over a socket; 0 for every other. */
 static __always_inline struct pass *begin(struct exited *at, u32 direction, void **registers)
 {
@@ -354,6 +534,9 @@ static __always_inline struct pass *begin(struct exited *at, u32 direction, void
     pass->program = program;
     pass->direction = direction;
     pass->runs = 0;
+#if PARAMETER_TLS
+    pass->hidden = 0;
+#endif
     pass->pieces = 0;
     pass->rest = 0;
     pass->left = result > 0 ? result : 0;
@@ -370,7 +553,7 @@ static __always_inline int plain(struct exited *at, u32 direction)
     if (!pass)
         return 0;
     pass->at = MEMBER("u64", registers, ARGUMENT_1);
-    return look(at, pass);
+    return look(at, pass, at->result);
 }
 
 static __always_inline int vectored(struct exited *at, u32 direction, int message)
@@ -397,7 +580,7 @@ static __always_inline int vectored(struct exited *at, u32 direction, int messag
     for (u32 n = 0; n < FIRST_PIECES && !pass->left; n++) /* the first ones may be empty: RabbitMQ's are */
         if (!next_piece(pass))
             break;
-    return look(at, pass);
+    return look(at, pass, at->result);
 }
 
 int on_read(struct exited *at) { return plain(at, RECEIVED); }
@@ -414,7 +597,7 @@ int on_recvfrom(struct exited *at)
     if (!pass || MEMBER("u64", registers, ARGUMENT_3) & PEEK)
         return 0;
     pass->at = MEMBER("u64", registers, ARGUMENT_1);
-    return look(at, pass);
+    return look(at, pass, at->result);
 }
 
 #if defined(SOCK_SOCKET) && defined(SOCK_SHUTDOWN) && defined(SOCKET_INODE)
@@ -445,21 +628,110 @@ int on_state(struct state_set *at)
     struct conn *conn = conns.lookup(&inode);
     if (!conn || !pass)
         return 0;
-    if (!conn->parser || conn->unreadable) {
+#if PARAMETER_TLS
+    if (conn->tls) {
+        u64 key = conn->tls;
         conns.delete(&inode);
-        return 0;
+        inode = key;
+        conn = conns.lookup(&inode);
+        if (!conn)
+            return 0;
     }
-    conn->ended = CLOSED;
-    __builtin_memset(pass, 0, offsetof(struct pass, head));
-    pass->inode = inode;
-    pass->program = conn->program;
-    pass->now = bpf_ktime_get_ns();
-    pass->runs = 0;
-    parsers.call(at, conn->parser);
-    return 0;
+#endif
+    return end(at, pass, conn, inode);
 }
 #else
 int on_state(void *at) { return 0; }
+#endif
+#endif /* IN_UPROBE */
+
+#if PARAMETER_TLS && defined(IN_UPROBE)
+/* Never an inode's number: those have 32 bits. */
+static __always_inline u64 key_of(u64 ssl)
+{
+    u64 tgid = bpf_get_current_pid_tgid() >> 32;
+    return (ssl * 0x9e3779b97f4a7c15ULL ^ tgid * 0xc2b2ae3d27d4eb4fULL) | 1ULL << 63;
+}
+
+static __always_inline struct tls_thread *enter(struct pt_regs *at)
+{
+    if (program_of_current() == PROGRAM_OTHER)
+        return 0;
+    struct tls_thread *thread = tls_threads.task_storage_get((void *)bpf_get_current_task_btf(), 0,
+                                                            BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!thread) {
+        lose(LOST_MEMORY);
+        return 0;
+    }
+    u64 key = key_of(PT_REGS_PARM1(at));
+    struct conn *conn = conns.lookup(&key);
+    thread->key = conn && conn->tls && conn->ended != CLOSED ? 0 : key;
+    thread->inside = 0;
+    return thread;
+}
+
+static __always_inline int moves(struct pt_regs *at, u64 bytes)
+{
+    struct tls_thread *thread = enter(at);
+    if (!thread)
+        return 0;
+    thread->inside = key_of(PT_REGS_PARM1(at));
+    thread->buffer = PT_REGS_PARM2(at);
+    thread->bytes = bytes;
+    return 0;
+}
+
+static __always_inline int moved(struct pt_regs *at, u32 direction)
+{
+    struct tls_thread *thread = tls_threads.task_storage_get((void *)bpf_get_current_task_btf(), 0, 0);
+    if (!thread || !thread->inside)
+        return 0;
+    u64 key = thread->inside, bytes = 0;
+    s32 result = PT_REGS_RC(at);
+    thread->inside = 0;
+    if (result <= 0)
+        return 0;
+    if (!thread->bytes)
+        bytes = result;
+    else if (bpf_probe_read_user(&bytes, sizeof(bytes), (void *)thread->bytes))
+        lose(LOST_MEMORY);
+    struct pass *pass = bytes ? pass_here() : 0;
+    u32 program = program_of_current();
+    if (!pass || program == PROGRAM_OTHER)
+        return 0;
+    __builtin_memset(pass, 0, offsetof(struct pass, head));
+    pass->inode = key;
+    pass->program = program;
+    pass->direction = direction;
+    pass->runs = 0;
+    pass->hidden = 0;
+    pass->at = thread->buffer;
+    pass->left = bytes;
+    u64 *count = tls_calls.lookup(&direction);
+    if (count)
+        (*count)++;
+    return look(at, pass, bytes);
+}
+
+int on_ssl_moves(struct pt_regs *at) { return moves(at, 0); } /* SSL_read and SSL_write begin */
+int on_ssl_moves_ex(struct pt_regs *at) { return moves(at, PT_REGS_PARM4(at)); }
+int on_ssl_read(struct pt_regs *at) { return moved(at, RECEIVED); }
+int on_ssl_wrote(struct pt_regs *at) { return moved(at, SENT); }
+
+/* It moves records, but no plain text. */
+int on_ssl_handshake(struct pt_regs *at)
+{
+    enter(at);
+    return 0;
+}
+
+int on_ssl_free(struct pt_regs *at)
+{
+    u64 key = key_of(PT_REGS_PARM1(at));
+    struct conn *conn = program_of_current() == PROGRAM_OTHER ? 0 : conns.lookup(&key);
+    struct pass *pass = conn ? pass_here() : 0;
+    return pass ? end(at, pass, conn, key) : 0;
+}
 #endif
 
 /* ------------------------------------------------------------------ recognising */

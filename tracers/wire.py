@@ -5,10 +5,29 @@ every chunk of bytes. Connections are known by the inode of their socket, from b
 and descriptors that are passed on; TCP and Unix sockets alike.
 
 Not seen: io_uring, recvmmsg and sendmmsg, what sendfile and splice put into a socket, and calls of 32-bit programs.
-Encrypted connections are recognised by the parsers and counted as unreadable.
+Encrypted connections are recognised by the parsers and counted as unreadable; with `tls` on, what OpenSSL's libssl
+encrypts is read where programs hand it over (SSL_read, SSL_write and their _ex). A connection is unreadable then when
+nobody's libssl has moved its records: it is said when it ends, or after 5 s. Unreadable stay GnuTLS, NSS, Go, Java and
+Rust's rustls, a libssl that was linked into a program and stripped of its symbols (`cryptography`'s wheel), BIO_f_ssl
+and kernel TLS. Where TLS is done in memory (asyncio) a socket is matched with the first record that its thread sends
+after a handshake; uvloop sends later and may mistake one for another: its connections may count as unreadable besides.
 """
 
-from scalpels_exporter.declare import Bpf, Count, Counter, Field, Needs, Offset, Table, Tracepoint, Tracer
+from scalpels_exporter.declare import (
+    Bpf,
+    Count,
+    Counter,
+    Field,
+    Gauge,
+    Library,
+    Needs,
+    Offset,
+    Parameter,
+    Table,
+    Tracepoint,
+    Tracer,
+    Uprobe,
+)
 
 # Function of the source → the system calls at whose return it runs, by the kernel's names.
 CALLS = {
@@ -20,6 +39,14 @@ CALLS = {
     "on_writev": ("writev",),
     "on_sendmsg": ("sendmsg",),
 }
+# Function of the source → the functions of libssl where it runs, and at whose return.
+SSL = {
+    "on_ssl_moves": ("SSL_read", "SSL_write"),
+    "on_ssl_moves_ex": ("SSL_read_ex", "SSL_write_ex"),
+    "on_ssl_handshake": ("SSL_do_handshake",),
+    "on_ssl_free": ("SSL_free",),
+}
+SSL_RETURNS = {"on_ssl_read": ("SSL_read", "SSL_read_ex"), "on_ssl_wrote": ("SSL_write", "SSL_write_ex")}
 
 TRACER = Tracer(
     name="wire",
@@ -36,6 +63,13 @@ TRACER = Tracer(
             "Sockets seen for the first time. 16,384 are known at a time; beyond, those unused for longest are "
             "forgotten, and recognised anew.",
         ),
+        Counter(
+            "scalpels_wire_tls_calls_total",
+            "Calls of libssl by named programs that moved plain text.",
+            ("direction",),
+            series=2,
+        ),
+        Gauge("scalpels_wire_tls_files", "Files with libssl's functions that are probed: libraries and programs."),
     ),
     runs=Bpf(
         probes=(
@@ -47,6 +81,11 @@ TRACER = Tracer(
                 "calls",
                 (Field("direction", "I", "choice", ("received", "sent")),),
                 (Count("scalpels_wire_calls_total"),),
+            ),
+            Table(
+                "tls_calls",
+                (Field("direction", "I", "choice", ("received", "sent")),),
+                (Count("scalpels_wire_tls_calls_total"),),
             ),
             Table("seen", (Field("", "I"),), (Count("scalpels_wire_connections_total"),)),
         ),
@@ -67,8 +106,37 @@ TRACER = Tracer(
         lost=("memory", "sync", "long"),
         selftest="selftest",
         calls="parsers",
+        library=Library(
+            probes=(
+                *(Uprobe(symbol, function) for function, symbols in SSL.items() for symbol in symbols),
+                *(
+                    Uprobe(symbol, function, returns=True)
+                    for function, symbols in SSL_RETURNS.items()
+                    for symbol in symbols
+                ),
+            ),
+            when="tls",
+            gauge="scalpels_wire_tls_files",
+            wanted="tls_wanted",
+        ),
     ),
-    needs=Needs(capabilities=("CAP_BPF", "CAP_PERFMON"), kernel=(5, 15)),
-    overhead="in what the tracers say that it runs for; 0.05 µs any other system call (benchmarks/syscalls.py)",
+    parameters=(
+        Parameter(
+            "tls",
+            "switch",
+            False,
+            "Whether tracers of protocols read what programs encrypt with OpenSSL's libssl, by uprobes in the "
+            "library or in a program that holds it, in containers too. While it is on, a child of the worker "
+            "keeps CAP_SYS_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and every process on the machine that "
+            "calls the library pays.",
+        ),
+    ),
+    needs=Needs(
+        capabilities=("CAP_BPF", "CAP_PERFMON"),
+        kernel=(5, 15),
+        while_on={"tls": ("CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")},
+    ),
+    overhead="in what the tracers say that it runs for; 0.05 µs any other system call (benchmarks/syscalls.py). "
+    "With `tls`, 11 µs a call of SSL_read or SSL_write, whoever makes it (a nested guest; benchmarks/tls.py)",
     picture="scalpels_wire_calls_total",
 )

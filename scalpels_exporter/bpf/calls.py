@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
 import struct
@@ -15,7 +16,9 @@ PROG_LOAD, PROG_TEST_RUN, OBJ_INFO, RAW_TRACEPOINT_OPEN, MAP_LOOKUP_BATCH, ENABL
 _STATS_RUN_TIME = 0
 _PERF_TYPE_TRACEPOINT = 2
 _PERF_ATTR_BYTES = 112
+_PERF_CONFIG_1 = 56
 _PERF_FLAG_CLOEXEC = 8
+_SET_BPF, _ENABLE = 0x40042408, 0x2400  # ioctls of a perf event
 
 
 class NotHere(OSError):
@@ -83,6 +86,26 @@ def perf_tracepoint(identity: int, cpu: int) -> int:
     """A perf event on a tracepoint by its id in tracefs. A program set on it runs on every CPU."""
     attributes = bytearray(_PERF_ATTR_BYTES)
     struct.pack_into("=IIQQ", attributes, 0, _PERF_TYPE_TRACEPOINT, _PERF_ATTR_BYTES, identity, 1)
+    return _perf_event(attributes, cpu)
+
+
+def perf_uprobe(kind: int, config: int, path: str, offset: int, cpu: int) -> int:
+    """A perf event at an offset in a file, in whatever process has mapped it; `kind` and `config` are the PMU's."""
+    text = ctypes.create_string_buffer(os.fsencode(path))
+    attributes = bytearray(_PERF_ATTR_BYTES)
+    struct.pack_into("=IIQQ", attributes, 0, kind, _PERF_ATTR_BYTES, config, 1)
+    struct.pack_into("=QQ", attributes, _PERF_CONFIG_1, ctypes.addressof(text), offset)
+    return _perf_event(attributes, cpu)
+
+
+def enable(event: int, program: int | None = None) -> None:
+    """The program runs at the perf event from now on, until the event is closed."""
+    if program is not None:
+        fcntl.ioctl(event, _SET_BPF, program)
+    fcntl.ioctl(event, _ENABLE, 0)
+
+
+def _perf_event(attributes: bytearray, cpu: int) -> int:
     buffer = (ctypes.c_char * _PERF_ATTR_BYTES).from_buffer_copy(attributes)
     result: int = _libc.syscall(_number(1), buffer, -1, cpu, -1, _PERF_FLAG_CLOEXEC)
     if result < 0:

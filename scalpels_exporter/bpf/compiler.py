@@ -14,7 +14,7 @@ from pathlib import Path
 from scalpels_exporter.bpf.headers import Headers
 
 INCLUDED = Path(__file__).parent / "include" / "scalpels.h"
-TRACEPOINT, RAW_TRACEPOINT = "tracepoint", "raw tracepoint"
+TRACEPOINT, RAW_TRACEPOINT, UPROBE = "tracepoint", "raw tracepoint", "uprobe"
 _COMMON_FLAGS = ["-Wno-macro-redefined", "-Wno-unused-function", "-Wno-duplicate-decl-specifier", "-O2"]
 
 
@@ -55,7 +55,8 @@ class Compiled:
 
     def load(self, function: str, kind: str) -> int:
         """The descriptor of a loaded program. Raises Rejected."""
-        kinds = {TRACEPOINT: self._bcc.BPF.TRACEPOINT, RAW_TRACEPOINT: self._bcc.BPF.RAW_TRACEPOINT}
+        bpf = self._bcc.BPF
+        kinds = {TRACEPOINT: bpf.TRACEPOINT, RAW_TRACEPOINT: bpf.RAW_TRACEPOINT, UPROBE: bpf.KPROBE}
         complaints = Complaints()
         try:
             with complaints:

@@ -20,8 +20,9 @@ from scalpels_exporter.bpf.definitions import (
     reasons,
 )
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import Bpf, Parser
+from scalpels_exporter.declare import Bpf, Library, Parser
 
+IN_UPROBE = "IN_UPROBE"  # defined in the second compilation, for the programs of a Library
 SWITCHES = "switches"  # the host's map: 1 at a member's place while it is on
 MOST_MEMBERS = 32
 
@@ -39,6 +40,12 @@ def runs_of(part: Chosen) -> Bpf | Parser:
     runs = part.tracer.runs
     assert isinstance(runs, Bpf | Parser)
     return runs
+
+
+def library_of(host: Chosen) -> Library | None:
+    """The library that it has probes in, as long as its parameter says so."""
+    found = getattr(runs_of(host), "library", None)
+    return found if found and host.parameters.get(found.when) else None
 
 
 def source_of(part: Chosen) -> Path:

@@ -6,7 +6,6 @@ It dies with its worker; until it has handed over, everything that it attached d
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import resource
@@ -21,12 +20,11 @@ from typing import Any, NoReturn
 from scalpels_exporter.bpf import btf, calls, compiler, costs, handover, headers, hosted, maps, tracefs
 from scalpels_exporter.bpf.definitions import Missing, flags
 from scalpels_exporter.config.settings import Chosen
-from scalpels_exporter.declare import Bpf, RawTracepoint, Tracepoint
+from scalpels_exporter.declare import Bpf, Library, RawTracepoint, Tracepoint
 from scalpels_exporter.spawn import privileges
 from scalpels_exporter.worker.preflight import UNSUPPORTED
 
 FAILED = 1
-_SET_BPF, _ENABLE = 0x40042408, 0x2400  # ioctls of a perf event
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,7 @@ class _Loader:
     links: list[int] = field(default_factory=list)
     programs: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    told: dict[str, int] = field(default_factory=dict)  # what the compiler was
 
     def run(self) -> None:
         begun = time.monotonic()
@@ -94,6 +93,8 @@ class _Loader:
         for part, function in hosted.checks(self.task.chosen):
             self.programs[function] = self._load(compiled, part, function, compiler.RAW_TRACEPOINT)
         self._attach(compiled, folder)
+        if library := hosted.library_of(self.task.chosen):
+            held |= self._load_uprobes(library, found, held)
         handover.give(self.sock, handover.MAPS, list(held), list(held.values()))
         handover.give(self.sock, handover.PROGRAMS, list(self.programs), list(self.programs.values()))
         handover.give(self.sock, handover.LINKS, [""] * len(self.links), self.links)
@@ -151,7 +152,8 @@ class _Loader:
         except (OSError, btf.Broken):
             return None
 
-    def _compiled(self, found: headers.Headers, told: Mapping[str, int]) -> compiler.Compiled:
+    def _compiled(self, found: headers.Headers, told: dict[str, int]) -> compiler.Compiled:
+        self.told = told
         compiled = compiler.Compiled(self.task.text(), self.task.file, found, flags(told))
         compiled.share({"programs": self.task.programs})
         return compiled
@@ -196,7 +198,24 @@ class _Loader:
         except compiler.Rejected as rejected:
             raise RuntimeError(f"{self.task.chosen.tracer.name} (kernel {os.uname().release}): {rejected}") from None
 
-    def _put_calls(self, compiled: compiler.Compiled, held: Mapping[str, int]) -> None:
+    def _load_uprobes(self, library: Library, found: headers.Headers, held: Mapping[str, int]) -> dict[str, int]:
+        """Its programs, and once more all that they call: a program array takes programs of one type. All other maps
+        are those of the first compilation. Returns the array, by a name that no map of the source has."""
+        runs, name = self.task.runs, self.task.chosen.tracer.name
+        try:
+            flavour = compiler.Compiled(
+                self.task.text(), self.task.file, found, flags(self.told | {hosted.IN_UPROBE: 1})
+            )
+            flavour.share({one: descriptor for one, descriptor in held.items() if one != runs.calls})
+            mine = flavour.maps()
+            self._put_calls(flavour, mine, compiler.UPROBE)
+            for function in dict.fromkeys(probe.function for probe in library.probes):
+                self.programs[function] = flavour.load(function, compiler.UPROBE)
+        except compiler.Rejected as rejected:
+            raise RuntimeError(f"{name} in uprobes (kernel {os.uname().release}): {rejected}") from None
+        return {f"uprobe {runs.calls}": mine[runs.calls]} if runs.calls else {}
+
+    def _put_calls(self, compiled: compiler.Compiled, held: Mapping[str, int], kind: str = compiler.TRACEPOINT) -> None:
         """The functions that a host's programs call, each at its place."""
         if not self.task.runs.calls:
             return
@@ -204,8 +223,9 @@ class _Loader:
             raise RuntimeError(f"{self.task.file}: the source has no map {self.task.runs.calls}")
         array = maps.Map.of(held[self.task.runs.calls])
         for place, (part, function) in enumerate(hosted.calls(self.task.chosen)):
-            self.programs[function] = self._load(compiled, part, function, compiler.TRACEPOINT)
-            array.put(struct.pack("=I", place), struct.pack("=I", self.programs[function]))
+            loaded = self._load(compiled, part, function, kind)
+            self.programs[function if kind == compiler.TRACEPOINT else f"{kind} {function}"] = loaded
+            array.put(struct.pack("=I", place), struct.pack("=I", loaded))
 
     def _load(self, compiled: compiler.Compiled, part: Chosen, function: str, kind: str) -> int:
         """A function of a host or of a member that nothing is attached to."""
@@ -224,8 +244,7 @@ class _Loader:
             if identity is None:
                 raise Unfit(f"this kernel has no tracepoint {probe.category}:{name}")
             event = calls.perf_tracepoint(identity, min(os.sched_getaffinity(0)))
-            fcntl.ioctl(event, _SET_BPF, self.programs[probe.function])
-            fcntl.ioctl(event, _ENABLE, 0)
+            calls.enable(event, self.programs[probe.function])
             self.links.append(event)
 
 

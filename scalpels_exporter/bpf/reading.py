@@ -66,9 +66,9 @@ class Reading:
         if self._companion:
             self.due = time.monotonic() + self._companion.beat()
 
-    def snapshot(self, probe: tuple[float, int] | None = None) -> bytes:
+    def snapshot(self, probe: tuple[float, int] | None = None, more: Sequence[Sample] = ()) -> bytes:
         """The present state; `probe` is what the worker's programs cost."""
-        samples: list[Sample] = []
+        samples: list[Sample] = list(more)
         for reader in self._readers:
             samples += reader.read()
         if self._companion:

@@ -20,7 +20,9 @@ from scalpels_exporter.declare import (
     Distribution,
     Exponential,
     Field,
+    Gauge,
     Histogram,
+    Library,
     Parser,
     RawTracepoint,
     Table,
@@ -30,10 +32,12 @@ from scalpels_exporter.declare import (
 _C_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MAP_NAME = re.compile(r"[a-z][a-z0-9_]{0,14}")  # the kernel keeps 15 letters
 _DEFINE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]{0,255}")
 _POINT = re.compile(r"[A-Za-z0-9_]+")
 _FORMATS = re.compile(r"[bBhHiIqQ]|[1-9]\d{0,2}s")
 _TAKEN = ("programs", "lost", hosted.SWITCHES)
 _MOST_PROBES = 512
+_MOST_IN_A_FILE = 16  # each is a descriptor, in each file
 
 
 def bpf_problems(tracer: Tracer, runs: Bpf | Parser) -> Iterator[str]:
@@ -98,11 +102,28 @@ def _of_probes(tracer: Tracer, runs: Bpf) -> Iterator[str]:
     yield from _of_functions([*(probe.function for probe in runs.probes), *filter(None, (runs.selftest,))])
     for probe in runs.probes:
         yield from _of_point(tracer, probe.name, isinstance(probe, RawTracepoint))
+    if runs.library:
+        yield from (f"library: {problem}" for problem in _of_library(tracer, runs.library))
     if runs.calls and not _C_NAME.fullmatch(runs.calls):
         yield f'calls: expected the name of a map, got "{runs.calls[:40]}"'
     if runs.programs and not runs.calls:
         yield "programs: expected calls, which names the map to put them into"
     yield from _of_functions(runs.programs, once=True)
+
+
+def _of_library(tracer: Tracer, library: Library) -> Iterator[str]:
+    if not 0 < len(library.probes) <= _MOST_IN_A_FILE:
+        yield f"expected 1 to {_MOST_IN_A_FILE} probes, got {len(library.probes)}"
+    yield from _of_functions([probe.function for probe in library.probes])
+    for probe in library.probes:
+        if not _SYMBOL.fullmatch(probe.symbol):
+            yield f'expected the name of a symbol, got "{probe.symbol[:60]}"'
+    if library.when not in [parameter.name for parameter in tracer.parameters if parameter.kind == "switch"]:
+        yield f"when: there is no switch {library.when[:40]} among the parameters"
+    if not isinstance(tracer.metric(library.gauge), Gauge):
+        yield f"gauge: {library.gauge[:60]} is no gauge among the metrics"
+    if not _MAP_NAME.fullmatch(library.wanted):
+        yield f'wanted: expected the name of a map, got "{library.wanted[:40]}"'
 
 
 def _of_functions(names: Sequence[str], *, once: bool = False) -> Iterator[str]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from scalpels_exporter.bpf import handover, hosted, loader
+from scalpels_exporter.bpf import attacher, handover, hosted, loader
 from scalpels_exporter.bpf.costs import Meter
 from scalpels_exporter.bpf.decoders import Sources
 from scalpels_exporter.bpf.maps import Map
@@ -45,7 +45,7 @@ def run(
 ) -> int:
     """The exit status of the worker. `shared` are the descriptors of the spawner's maps, `control` is a host's socket
     to it; `sources` and `modules` are the tracer's and, of a host, its members' in the order of their names."""
-    if say_what_is_missing(chosen.tracer):
+    if say_what_is_missing(chosen):
         return UNSUPPORTED
     if len(shared) != SHARED:
         say("E!", "the spawner may not make kernel maps: run the agent as root or with CAP_BPF and CAP_PERFMON")
@@ -101,6 +101,9 @@ class _Worker:
         self._meter = Meter(tuple(handed.programs.values()), facts["clock_ns"], Map.of(shared[2]))
         self._meter.read()
         able = held()
+        maps = {name: Map.of(descriptor, name) for name, descriptor in handed.maps.items()}
+        library = hosted.library_of(chosen)
+        self._attacher = attacher.begin(library, handed.programs, maps) if library else None
         # What only loading takes is given up; the Python parts keep what else they were declared to need.
         own = {name for part in hosted.parts(chosen) for name in _kept_by(part)} - set(LOADER_CAPABILITIES)
         privileges.keep_only(own | (set() if facts["reads_freely"] else {"CAP_BPF"}))
@@ -109,7 +112,6 @@ class _Worker:
         say("I!", f"{facts['probes']} probes on after {facts['seconds']:.1f} s, with headers {facts['headers']}")
         self._names = Names(shared[1])
         syscalls = {int(number): name for number, name in facts["syscalls"].items()}
-        maps = {name: Map.of(descriptor, name) for name, descriptor in handed.maps.items()}
         maps[NAMES] = Map.of(shared[1])
         all = Held(chosen, rules, maps, handed.programs, Sources(self._names.name, syscalls))
         self._reading = Reading(all, chosen, modules[chosen.tracer.name], RING)
@@ -124,6 +126,8 @@ class _Worker:
             ready = self._wait()
             if self._reading.records in ready or time.monotonic() >= self._reading.due:
                 self._reading.beat()
+            if self._attacher and self._attacher.ended in ready:
+                return FAILED  # it has said why
             if self._members:
                 self._members.turn(ready)
             if 0 in ready:
@@ -131,7 +135,8 @@ class _Worker:
                 if not chunk:
                     return 0
                 for _ in range(chunk.count(b"\n")):
-                    write(1, self._reading.snapshot(self._meter.read()))
+                    more = self._attacher.samples() if self._attacher else ()
+                    write(1, self._reading.snapshot(self._meter.read(), more))
 
     def _wait(self) -> dict[int, int]:
         """What can be done now, descriptor by descriptor; empty when a companion wants to be called."""
@@ -140,6 +145,8 @@ class _Worker:
         if self._reading.records >= 0:
             poll.register(self._reading.records, select.POLLIN)
         due = self._reading.due
+        if self._attacher:
+            poll.register(self._attacher.ended, select.POLLIN)
         if self._members:
             due = min(due, self._members.due)
             for descriptor, events in self._members.interests():

@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     settings, configuration = service.configuration(args.config)
     chosen = settings.tracers if settings else _defaults()
-    every = {name: one.tracer for name, one in chosen.items()}
+    every = {name: one.needed() for name, one in chosen.items()}
     enabled = {name for name, one in chosen.items() if one.enabled}
     on = _wanted(enabled, every)
     patients = [Patient(n, every[n] in on, lacks_with_host(every[n], every)) for n in sorted(every)]

@@ -6,7 +6,7 @@ Nothing is read or checked here: `load` makes these, or says all that is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scalpels_exporter.declare import Tracer
@@ -24,6 +24,13 @@ class Chosen:
     series: int = 2000  # the series budget in force
     rules: tuple[Rule, ...] = ()  # of one that names processes: other rules make another choice, and a new worker
     members: tuple[Chosen, ...] = ()  # of a host, on or off, in the order of their names: what its worker is made of
+
+    def needed(self) -> Tracer:
+        """The tracer with all that it needs with these parameters."""
+        needs = self.tracer.needs
+        more = (name for switch, names in needs.while_on.items() if self.parameters.get(switch) for name in names)
+        whole = replace(needs, capabilities=tuple(dict.fromkeys((*needs.capabilities, *more))))
+        return replace(self.tracer, needs=whole) if needs.while_on else self.tracer
 
 
 @dataclass(frozen=True, slots=True)

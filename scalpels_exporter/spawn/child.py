@@ -164,7 +164,7 @@ def _become_bpf(
         part.tracer.name: generator.load(part.stem) if hosted.runs_of(part).companion else None for part in parts
     }
     who = worker_identity()
-    kept = {*worker.LOADER_CAPABILITIES, *(name for part in parts for name in part.tracer.needs.capabilities)}
+    kept = {*worker.LOADER_CAPABILITIES, *(name for part in parts for name in part.needed().needs.capabilities)}
     privileges.keep_only(kept, *((who.uid, who.gid) if who else (None, None)))
     privileges.die_with_parent(spawner)
     return worker.run(chosen, settings.programs, sources, shared, modules, *control)

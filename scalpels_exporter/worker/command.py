@@ -29,7 +29,7 @@ END_OF_RUN = b"\x1e\n"  # closes the snapshot of one run in mode rerun (docs/wor
 
 def run(chosen: Chosen, spawner: int) -> int:
     """The exit status of the worker. Does not return when the command was ended by a signal: the worker ends alike."""
-    if say_what_is_missing(chosen.tracer):
+    if say_what_is_missing(chosen):
         return UNSUPPORTED
     runs = chosen.tracer.runs
     assert isinstance(runs, Command)

@@ -29,7 +29,7 @@ def load(stem: str) -> ModuleType:
 
 def run(chosen: Chosen, rules: Sequence[Rule], module: ModuleType) -> int:
     """The exit status of the worker."""
-    if say_what_is_missing(chosen.tracer):
+    if say_what_is_missing(chosen):
         return UNSUPPORTED
     naming = Naming(rules)
     context = Context(chosen.parameters, naming.program, program_of=naming.program_of)

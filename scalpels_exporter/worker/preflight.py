@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from scalpels_exporter.declare import Tracer
+from scalpels_exporter.config.settings import Chosen
 from scalpels_exporter.needs import Lack, lacks
 
 UNSUPPORTED = 69  # EX_UNAVAILABLE: this host cannot run me; never restarted
@@ -16,9 +16,9 @@ def say(level: str, text: str) -> None:
     print(level, text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def say_what_is_missing(tracer: Tracer) -> bool:
+def say_what_is_missing(chosen: Chosen) -> bool:
     """True when something is missing; it has been said then, with the cure."""
-    missing = lacks(tracer)
+    missing = lacks(chosen.needed())
     if missing:
         say("E!", in_words(missing))
     return bool(missing)

@@ -1,6 +1,7 @@
 """The rules that a declaration with a kernel program must keep."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,14 @@ from scalpels_exporter.declare import (
     Field,
     Gauge,
     Histogram,
+    Library,
     Offset,
     Parameter,
     RawTracepoint,
     Table,
     Tracepoint,
     Tracer,
+    Uprobe,
 )
 from scalpels_exporter.soundness import problems
 
@@ -31,9 +34,30 @@ GOOD = Tracer(
     Bpf(PROBES, (TABLE,)), (Parameter("calls", "texts", ("read",), "X."),),
 )  # fmt: skip
 
+LIBRARY = Library((Uprobe("f", "on_f"),), "deep", "scalpels_try_level", "f_wanted")
+DEEP = Parameter("deep", "switch", False, "X.")
+
 
 def test_a_good_declaration_has_no_problem() -> None:
     assert problems(GOOD) == []
+    runs = Bpf(PROBES, (TABLE,), library=LIBRARY)
+    assert problems(replace(GOOD, runs=runs, parameters=(*GOOD.parameters, DEEP))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"probes": ()}, "expected 1 to 16 probes, got 0"),
+        ({"probes": (Uprobe("f", "on f"),)}, 'expected the name of a function, got "on f"'),
+        ({"probes": (Uprobe("", "on_f"),)}, 'expected the name of a symbol, got ""'),
+        ({"when": "calls"}, "when: there is no switch calls among the parameters"),
+        ({"gauge": TOTAL.name}, f"gauge: {TOTAL.name} is no gauge among the metrics"),
+        ({"wanted": "F"}, 'wanted: expected the name of a map, got "F"'),
+    ],
+)
+def test_a_broken_library_is_told_why(change: dict[str, Any], problem: str) -> None:
+    runs = Bpf(PROBES, (TABLE,), library=replace(LIBRARY, **change))
+    assert problems(replace(GOOD, runs=runs, parameters=(*GOOD.parameters, DEEP))) == [f"runs: library: {problem}"]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,21 @@ def test_this_host_runs_every_default_tracer() -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_what_a_switch_takes_is_needed_while_it_is_on(open_folder: Path, switch: str) -> None:
+    config = open_folder / "scalpels.yaml"
+    config.write_text(f"tracers:\n  sql: on\n  wire: {{tls: {switch}}}\n")
+    config.chmod(0o644)
+    some = "-all,+dac_read_search,+bpf,+perfmon,+sys_ptrace"
+    few = ("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", f"--bounding-set={some}",
+           f"--inh-caps={some}", f"--ambient-caps={some}")  # fmt: skip
+    said = json.loads(run("doctor", "--json", "--config.file", str(config), prefix=few).stdout)
+    wire = next(t for t in said["tracers"] if t["tracer"] == "wire")
+    assert [lack["what"] for lack in wire["lacks"]] == ["capability CAP_SYS_ADMIN missing"] * (switch == "on")
+    assert ("CAP_SYS_ADMIN" in said["ambient_capabilities"]) == (switch == "on")
+
+
+@pytest.mark.root
 def test_without_capabilities_it_says_what_is_missing_for_which_tracer() -> None:
     # dac_read_search lets Python read this checkout, wherever it lies.
     few = ("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "--bounding-set=-all,+dac_read_search",

@@ -6,6 +6,7 @@ websockets {count, messages}    so many websockets at /ws after each other, so m
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from time import perf_counter_ns
 from typing import Any
@@ -25,7 +26,9 @@ class AiohttpSession(HttpSession):
         LOOP.run_until_complete(self._open(tally))
 
     async def _open(self, tally: HttpTally) -> None:
-        settings = {"limit": 1, "force_close": bool(self.options.get("close"))}
+        settings: dict[str, Any] = {"limit": 1, "force_close": bool(self.options.get("close"))}
+        if self.target.certificate:
+            settings["ssl"] = ssl.create_default_context(cafile=self.target.certificate)
         connector = (
             aiohttp.UnixConnector(self.target.socket, **settings)
             if self.target.socket
@@ -38,7 +41,7 @@ class AiohttpSession(HttpSession):
         raise Unsupported("coroutines run together, by all_of()")
 
     def url(self, target: str) -> URL:
-        return URL(f"http://{self.target.host}:{self.target.port}{target}", encoded=True)
+        return URL(f"{self.target.url}{target}", encoded=True)
 
     async def all_of(self, calls: Iterable[Call], tally: HttpTally) -> None:
         for call in calls:

@@ -50,7 +50,7 @@ class CurlSession(HttpSession):
 
     def _lines(self, call: Call, index: int, folder: Path) -> str:
         lines = [
-            f'url = "http://{self.target.host}:{self.target.port}{call.target}"',
+            f'url = "{self.target.url}{call.target}"',
             f'output = "{folder}/answer"',
             f'write-out = "{SAID}"',
             f'user-agent = "{self.options["mark"]}"',
@@ -58,6 +58,8 @@ class CurlSession(HttpSession):
         ]
         if self.target.socket:
             lines.append(f'unix-socket = "{self.target.socket}"')
+        if self.target.certificate:
+            lines += [f'cacert = "{self.target.certificate}"', "http1.1"]
         if call.method == "HEAD":
             lines.append("head")
         elif call.method != "GET":

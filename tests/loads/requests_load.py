@@ -20,11 +20,12 @@ class RequestsSession(HttpSession):
         begin = perf_counter_ns()
         response = self._session.request(
             call.method,
-            f"http://{self.target.host}:{self.target.port}{call.target}",
+            f"{self.target.url}{call.target}",
             data=iter([call.body]) if call.chunked else call.body or None,
             headers={"Connection": "close"} if self.closes(call) else None,
             allow_redirects=False,
             stream=True,
+            verify=self.target.certificate or True,
             timeout=30,
         )
         self.took = perf_counter_ns() - begin

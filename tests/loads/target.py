@@ -19,6 +19,11 @@ class Target:
     database: str = ""
     certificate: str = ""
 
+    @property
+    def url(self) -> str:
+        """Of HTTP; TLS where there is a certificate."""
+        return f"http{'s' if self.certificate else ''}://{self.host}:{self.port}"
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 

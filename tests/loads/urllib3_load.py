@@ -16,7 +16,12 @@ class Urllib3Session(HttpSession):
         super().warm_up(tally)
 
     def _new_pool(self) -> urllib3.HTTPConnectionPool:
-        return urllib3.HTTPConnectionPool(self.target.host, self.target.port, maxsize=1, timeout=30, retries=False)
+        target = self.target
+        if target.certificate:
+            return urllib3.HTTPSConnectionPool(
+                target.host, target.port, maxsize=1, timeout=30, retries=False, ca_certs=target.certificate
+            )
+        return urllib3.HTTPConnectionPool(target.host, target.port, maxsize=1, timeout=30, retries=False)
 
     def request(self, call: Call) -> tuple[int, int]:
         begin = perf_counter_ns()

@@ -18,17 +18,20 @@ from servers.uwsgi_server import Uwsgi
 
 FILES = (0, 10, 1_000, 100_000, 5_000_000)
 MODULES = Path("/usr/lib/apache2/modules")
-LOADED = "authz_core log_config mpm_event proxy proxy_uwsgi unixd"  # those that are not built in
+LOADED = "authz_core log_config mpm_event proxy proxy_uwsgi ssl unixd"  # those that are not built in
 
 
 class FrontServer(HttpServer):
     """`behind`: a running Uwsgi with the protocol uwsgi, reached over its Unix socket or over TCP; None: files."""
 
-    def __init__(self, behind: Uwsgi | Gunicorn | None = None, *, unix: bool = True) -> None:
-        super().__init__()
+    def __init__(
+        self, behind: Uwsgi | Gunicorn | None = None, *, unix: bool = True, tls: bool = False
+    ) -> None:
+        super().__init__(tls=tls)
         self._behind, self._unix = behind, unix
 
     def prepare(self) -> None:
+        super().prepare()
         files = self.folder / "root" / "files"
         files.mkdir(parents=True)
         for path in (READINESS, "/warm"):  # asked by us, and by loads that open their connections with a call
@@ -59,6 +62,11 @@ class Apache(FrontServer):
             socket = f"unix:{self._behind.socket}|" if self._unix else ""
             where = "uwsgi" if self._unix else f"{LOOPBACK}:{self._behind.port}"
             proxy = f'ProxyPass "/" "{socket}uwsgi://{where}/"'
+        if self.certificate:
+            proxy += f"""
+            SSLEngine on
+            SSLCertificateFile {self.certificate}
+            SSLCertificateKeyFile {self.key}"""
         return f"""
             {modules}
             ServerName localhost
@@ -111,6 +119,7 @@ class Nginx(FrontServer):
                 uwsgi_pass {where};
                 {_parameters()}
             """
+        keys = f"ssl_certificate {self.certificate}; ssl_certificate_key {self.key};" if self.certificate else ""
         temporary = "\n".join(
             f"{name}_temp_path {self.folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
@@ -129,7 +138,8 @@ class Nginx(FrontServer):
                 client_max_body_size 64m;
                 {temporary}
                 server {{
-                    listen {LOOPBACK}:{self.port};
+                    listen {LOOPBACK}:{self.port}{" ssl" if self.certificate else ""};
+                    {keys}
                     listen unix:{self.socket};
                     location / {{
                         {location}

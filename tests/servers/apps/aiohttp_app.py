@@ -1,12 +1,13 @@
 """The application of wsgi_app.py in aiohttp.web, and a websocket under /ws that says back what it hears.
 
-Usage: aiohttp_app.py PORT SOCKET ACCESS_LOG FORMAT
+Usage: aiohttp_app.py PORT SOCKET ACCESS_LOG FORMAT [CERTIFICATE KEY]
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import sys
 
 from aiohttp import WSMsgType, web
@@ -45,7 +46,7 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
-async def serve(port: int, path: str, access_log: str, text: str) -> None:
+async def serve(port: int, path: str, access_log: str, text: str, *keys: str) -> None:
     logger = logging.getLogger("access")
     logger.addHandler(logging.FileHandler(access_log))
     logger.setLevel(logging.INFO)
@@ -54,10 +55,14 @@ async def serve(port: int, path: str, access_log: str, text: str) -> None:
     application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application, access_log=logger, access_log_format=text)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    context = None
+    if keys:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*keys)
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
     await web.UnixSite(runner, path).start()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), *sys.argv[2:5]))
+    asyncio.run(serve(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,6 +1,6 @@
 """Serves wsgi_app.py by eventlet.wsgi, as OpenStack's services did for years: everything patched, first of all.
 
-Usage: eventlet_app.py PORT SOCKET ACCESS_LOG FORMAT
+Usage: eventlet_app.py PORT SOCKET ACCESS_LOG FORMAT [CERTIFICATE KEY]
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ class Log:
     debug = info
 
 
-def serve(port: int, path: str, access_log: str, text: str) -> None:
+def serve(port: int, path: str, access_log: str, text: str, *keys: str) -> None:
     listeners = [eventlet.listen(("127.0.0.1", port)), eventlet.listen(path, family=socket.AF_UNIX)]
+    if keys:
+        listeners[0] = eventlet.wrap_ssl(listeners[0], certfile=keys[0], keyfile=keys[1], server_side=True)
     log = Log(access_log)
     threads = [
         eventlet.spawn(eventlet.wsgi.server, listener, application, log=log, log_format=text, debug=False)
@@ -43,4 +45,4 @@ def serve(port: int, path: str, access_log: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), *sys.argv[2:5])
+    serve(int(sys.argv[1]), *sys.argv[2:])
