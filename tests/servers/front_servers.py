@@ -24,9 +24,7 @@ LOADED = "authz_core log_config mpm_event proxy proxy_uwsgi ssl unixd"  # those 
 class FrontServer(HttpServer):
     """`behind`: a running Uwsgi with the protocol uwsgi, reached over its Unix socket or over TCP; None: files."""
 
-    def __init__(
-        self, behind: Uwsgi | Gunicorn | None = None, *, unix: bool = True, tls: bool = False
-    ) -> None:
+    def __init__(self, behind: Uwsgi | Gunicorn | None = None, *, unix: bool = True, tls: bool = False) -> None:
         super().__init__(tls=tls)
         self._behind, self._unix = behind, unix
 
