@@ -974,13 +974,6 @@ static __always_inline int pg_lost(struct pass *pass, struct conn *conn, struct 
     return 0;
 }
 
-/* The last bytes of a long one. */
-static __always_inline void pg_goes_on(struct pass *pass, struct sql *sql)
-{
-    if (sql->batches_to != sql->batches_from && !sql->first)
-        sql->batches[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = pass->now;
-}
-
 int sql_pg_requests(struct exited *at)
 {
     struct pass *pass = pass_here();
@@ -996,7 +989,7 @@ int sql_pg_requests(struct exited *at)
         if (!pass->left && !next_piece(pass))
             break;
         if (goes_on_reading(sql, stream)) {
-            pg_goes_on(pass, sql);
+            pg_text_goes_on(pass, sql);
             pass->back = CALL_SQL_PG_REQUESTS;
             parsers.call(at, CALL_SQL_DIGEST);
             leave_reading(sql);
@@ -1032,8 +1025,8 @@ int sql_pg_requests(struct exited *at)
             leave_reading(sql);
         }
     }
-    if (goes_on)
-        pg_goes_on(pass, sql);
+    if (goes_on && sql->batches_to != sql->batches_from && !sql->first)
+        sql->batches[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = pass->now; /* the last bytes of a long one */
     if (!pass->left && !pass->rest)
         return 0;
     parsers.call(at, CALL_SQL_PG_REQUESTS);

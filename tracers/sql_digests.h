@@ -399,6 +399,13 @@ static __always_inline void mysql_told_status(struct pass *pass, u32 second)
         told->escapes = second & NO_BACKSLASH_ESCAPES ? ESCAPE_NO : ESCAPE_YES;
 }
 
+/* More of a text has come, perhaps the last of it. */
+static __always_inline void pg_text_goes_on(struct pass *pass, struct sql *sql)
+{
+    if (sql->batches_to != sql->batches_from && !sql->first)
+        sql->batches[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = pass->now;
+}
+
 /* A query or a Parse whose text begins at the cursor. */
 static __always_inline void pg_text_digest(struct pass *pass, struct sql *sql, u64 total, u64 at, int query, u64 name)
 {
@@ -482,6 +489,7 @@ int sql_machine_made(struct exited *at) { return 0; }
 #define mysql_command_digest(...)
 #define mysql_answer_digest(...) 0
 #define mysql_told_status(...)
+#define pg_text_goes_on(...)
 #define pg_text_digest(...)
 #define pg_request_digest(...)
 #define pg_answer_digest(...) 0

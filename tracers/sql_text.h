@@ -69,7 +69,7 @@ enum {
 #define A_HALF (1U << 30)          /* may be the second half of a character */
 #define A_RAW (1U << 31)           /* put as it is, not in lower case */
 
-enum { T_NONE, T_LITERAL, T_WORD, T_OPEN, T_CLOSE, T_COMMA, T_SIGN, T_SLASH, T_EQUALS, T_BRACKET, T_END, T_OTHER };
+enum { T_NONE, T_LITERAL, T_WORD, T_OPEN, T_CLOSE, T_COMMA, T_SIGN, T_SLASH, T_EQUALS, T_BRACKET, T_END, T_COMMENT, T_OTHER };
 #define TOKENS 16
 /* The last token, with what of a row of literals is behind us. */
 enum {
@@ -78,7 +78,7 @@ enum {
 };
 #define LASTS 32
 /* Slots of stands. */
-enum { SLOT_NOW, SLOT_WORD, SLOT_OPERATOR, SLOT_COMMA, SLOT_ROW, SLOT_END, SLOT_NONE };
+enum { SLOT_NOW, SLOT_WORD, SLOT_SIGN, SLOT_SLASH, SLOT_COMMA, SLOT_ROW, SLOT_END, SLOT_NONE };
 /* Folds: the next last token, and … */
 #define F_PUTS (1U << 5)
 #define F_LOAD(slot) ((slot) << 6)
@@ -217,13 +217,14 @@ static __always_inline void build_code(u32 *of_system, u32 pg)
         ON(M_CODE, C_QUESTION) = M_CODE | A_TOKEN(T_LITERAL);
     }
     as_code(of_system, M_DASH);
-    ON(M_DASH, C_MINUS) = pg ? M_LINE | A_LOAD(SLOT_OPERATOR) : M_DASHES | A_BARE;
+    u32 comment = A_LOAD(SLOT_SIGN) | A_TOKEN(T_COMMENT);
+    ON(M_DASH, C_MINUS) = pg ? M_LINE | comment : M_DASHES | A_BARE;
     as_code(of_system, M_DASHES);
-    ON(M_DASHES, C_BLANK) = ON(M_DASHES, C_RETURN) = M_LINE | A_LOAD(SLOT_OPERATOR);
-    ON(M_DASHES, C_NEWLINE) = M_CODE | A_LOAD(SLOT_OPERATOR) | A_BLANK;
+    ON(M_DASHES, C_BLANK) = ON(M_DASHES, C_RETURN) = M_LINE | comment;
+    ON(M_DASHES, C_NEWLINE) = M_CODE | comment;
     ON(M_DASHES, C_HIGH) = M_CODE | A_SAYS(SQL_CUT); /* a blank in some character sets */
     as_code(of_system, M_SLASH);
-    ON(M_SLASH, C_STAR) = M_OPENED | A_LOAD(SLOT_OPERATOR) | A_OPENS;
+    ON(M_SLASH, C_STAR) = M_OPENED | A_LOAD(SLOT_SLASH) | A_OPENS;
 }
 
 static __always_inline void build_words(u32 *of_system, u32 pg)
@@ -352,11 +353,12 @@ static __always_inline void build_folds(struct machine *m)
         folds[T_OPEN] = L_OPEN | puts;
         folds[T_CLOSE] = L_CLOSE | puts | F_NO_BLANK;
         folds[T_COMMA] = L_COMMA | puts | F_NO_BLANK | F_BLANK;
-        folds[T_SLASH] = L_OPERATOR | F_SAVE(SLOT_OPERATOR) | (puts & ~F_SAVE(SLOT_NONE));
-        folds[T_SIGN] = folds[T_SLASH] | (sign ? F_SIGN : 0);
+        folds[T_SLASH] = L_OPERATOR | F_SAVE(SLOT_SLASH) | (puts & ~F_SAVE(SLOT_NONE));
+        folds[T_SIGN] = L_OPERATOR | F_SAVE(SLOT_SIGN) | (puts & ~F_SAVE(SLOT_NONE)) | (sign ? F_SIGN : 0);
         folds[T_EQUALS] = L_EQUALS | puts;
         folds[T_BRACKET] = L_CLOSE | puts;
         folds[T_END] = L_END | F_SAVE(SLOT_END) | F_PUTS | F_NO_BLANK | F_BLANK;
+        folds[T_COMMENT] = F_STAYS | F_BLANK | F_SAVE(SLOT_NONE); /* the slot of a sign before it is taken */
         folds[T_OTHER] = L_OPERATOR | puts;
     }
     FOLD(L_END, T_END) = F_STAYS | F_BLANK | F_SAVE(SLOT_NONE);
@@ -433,7 +435,7 @@ static __always_inline u64 is_a_value(struct text *t, u64 action)
 static __always_inline u64 fold_token(struct text *t, const struct machine *m, char *text, u64 token)
 {
     u64 drop = t->at[SLOT_NOW].sign & if_none(token ^ T_LITERAL), slot; /* the sign is the literal's */
-    slot = drop * SLOT_OPERATOR;
+    slot = drop * SLOT_SIGN;
     BOUND(slot, 7);
     t->at[SLOT_NOW] = t->at[slot];
     u64 place = t->at[SLOT_NOW].last * TOKENS + token;
@@ -466,7 +468,7 @@ static __always_inline void take_byte(struct text *t, const struct machine *m, c
 
     action = EITHER(is_a_value(t, action), IS_A_VALUE, action);
     bit = (BIT(action, A_UNLESS_INSIDE) & ~if_none(t->parentheses));
-    action = EITHER(bit, M_CODE | A_TOKEN(T_OTHER), action);
+    action = EITHER(bit, M_CODE | A_TOKEN(T_END), action);
     bit = (BIT(action, A_HALF) & ~if_none(lacks));
     action = EITHER(bit, M_CODE | A_SAYS(SQL_CUT), action);
     said = action >> 14 & 7;
@@ -491,7 +493,7 @@ static __always_inline void take_byte(struct text *t, const struct machine *m, c
     BOUND(slot, 3);
     t->at[SLOT_NOW] = t->at[slot];
     t->at[SLOT_NOW].blank |= BIT(action, A_BLANK) | closed;
-    u64 lower = byte >> 8 & 255, puts = fold_token(t, m, text, token) | BIT(action, A_BARE);
+    u64 lower = byte >> 8 & 255, puts = fold_token(t, m, text, token) | (BIT(action, A_BARE) & ~ends);
     lower = EITHER(BIT(action, A_RAW), c, lower);
     lower = EITHER(if_none(token ^ T_LITERAL), '?', lower);
     put_if(t, text, puts, lower);
@@ -516,9 +518,11 @@ static __always_inline int is_broken_off(struct text *t)
 /* The text is over: what could fall away does, so that it is the same wherever in a list it was cut. */
 static __always_inline void end_text(struct text *t)
 {
-    u64 last = t->at[SLOT_NOW].last;
-    if (t->mode == M_DASH || t->mode == M_DASHES || t->mode == M_SLASH || t->at[SLOT_NOW].sign)
-        t->at[SLOT_NOW] = t->at[SLOT_OPERATOR];
+    u64 last;
+    if (t->mode == M_SLASH)
+        t->at[SLOT_NOW] = t->at[SLOT_SLASH];
+    if (t->mode == M_DASH || t->mode == M_DASHES || t->at[SLOT_NOW].sign)
+        t->at[SLOT_NOW] = t->at[SLOT_SIGN];
     last = t->at[SLOT_NOW].last;
     if (last >= L_LIST_COMMA)
         t->at[SLOT_NOW] = t->at[SLOT_COMMA];
