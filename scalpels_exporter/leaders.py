@@ -1,4 +1,4 @@
-"""Which few of many have series of their own: those that weigh most lately. Pure; what weighs what is told from outside.
+"""Which few of many have series of their own: those that weigh most lately. Pure; what weighs what is told to it.
 
 Sticky: who has a place keeps it until somebody without one weighs twice as much, so that series do not come and go.
 """

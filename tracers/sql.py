@@ -11,8 +11,8 @@ tracer began). An error after the first row is not seen.
 PostgreSQL: each CommandComplete is a statement, so several in one query and pipelined ones count one by one; each Fetch
 of a server-side cursor is one.
 
-With `digests`, statements are counted by their text too, which the kernel has rid of every literal before anybody gets
-it; README of that is docs/decisions/0019-digests-in-the-kernel.md.
+With `digests`, statements are counted by their texts too, from which the kernel has taken every literal before anybody
+gets them. A text that can be read in two ways, or is longer than 2 kB, is cut (…): docs/decisions/0019.
 """
 
 import struct
@@ -66,7 +66,9 @@ STATEMENT = (*CONNECTION, SIDE, VERB)
 LABELS = ("program", "system", "side", "verb")
 DIGESTED = ("program", "system", "side", "digest")
 DIGEST_METRICS = (
-    Counter("scalpels_sql_digest_statements_total", "Statements by digest, with `digests` alone.", DIGESTED, series=2000),
+    Counter(
+        "scalpels_sql_digest_statements_total", "Statements by digest, where `digests` asks.", DIGESTED, series=2000
+    ),
     Counter(
         "scalpels_sql_digest_seconds_total",
         "Time to the first byte of their answers, which `scalpels_sql_seconds` has by verb.",
@@ -228,14 +230,14 @@ class Digests:
         self._last: dict[bytes, tuple[int, ...]] = {}
         self._shown: Gained = defaultdict(lambda: [0] * 4)
         self._known: dict[int, str] = {}  # digest → text
-        if self._spent:  # what was counted before this one began is not its
+        if self._spent is not None:  # what was counted before this one began is not its
             self._last = {key: SPENT.unpack(value) for key, value in self._spent.items()}
 
     def beat(self) -> float:
         return float("inf")
 
     def samples(self) -> Sequence[Sample]:
-        if not self._spent:
+        if self._spent is None:
             return []
         gained = self._gained()
         nanoseconds: dict[int, float] = defaultdict(float)
@@ -253,7 +255,7 @@ class Digests:
     def _gained(self) -> dict[tuple[int, int, int, int], tuple[int, ...]]:
         """Since the last time."""
         found = {}
-        assert self._spent
+        assert self._spent is not None
         for key, value in self._spent.items():
             now, before = SPENT.unpack(value), self._last.get(key, (0, 0, 0, 0))
             if now != before:
@@ -281,7 +283,7 @@ class Digests:
 
     def _text(self, digest: int) -> str:
         if digest not in self._known:
-            found = self._texts.get(digest.to_bytes(8, "little")) if self._texts else None
+            found = self._texts.get(digest.to_bytes(8, "little")) if self._texts is not None else None
             if not found:
                 return ""
             length, cut, raw = TEXT.unpack(found)

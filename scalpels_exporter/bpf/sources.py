@@ -1,5 +1,5 @@
-"""Reads a tracer's C source, with what it includes from beside it: one text, because BCC rewrites map methods in its main
-file alone. Lines of a complaint stay those of the file that its author knows. `#include <…>` is the compiler's.
+"""Reads a tracer's C source, with what it includes from beside it: one text, because BCC rewrites map methods in its
+main file alone. Lines of a complaint stay those of the file that its author knows. `#include <…>` is the compiler's.
 """
 
 from __future__ import annotations

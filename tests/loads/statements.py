@@ -204,18 +204,22 @@ CANARY, CANARY_NUMBER = "c4n4ry", 8675309  # stand in every literal of `canaries
 
 
 def canaries(system: str, fresh: Iterator[int], size: int = 5000, prepares: bool = True, **_: Any) -> Iterator[Group]:
-    """Every kind of literal, in lists of every length: CANARY_TEXTS of them in a turn, each turn the same digests. Where
-    the client does not prepare, it is a statement without a literal."""
+    """Every kind of literal, in lists of every length: CANARY_TEXTS of them in a turn, each turn the same digests.
+    Where the client does not prepare, the last one is another text."""
     for turn in count():
         first, second = next(fresh), next(fresh)
         ids = ", ".join(str(CANARY_NUMBER + n) for n in range(1 + turn % 7))
-        rows = ", ".join(f"({n}, '{CANARY}''s {turn}', {'NULL' if turn % 2 else -CANARY_NUMBER})" for n in (first, second))
+        rows = ", ".join(
+            f"({n}, '{CANARY}''s {turn}', {'NULL' if turn % 2 else -CANARY_NUMBER})" for n in (first, second)
+        )
         odd = f'"{CANARY}"' if system == "mysql" else f"$c${CANARY} ' $c$"
         escaped = f"'{CANARY}\\' {CANARY}'" if system == "mysql" else f"E'{CANARY}\\' {CANARY}'"
         missing = NOT_THERE[system]
         yield [one("SELECT", f"SELECT name  FROM items WHERE id IN ({ids}) -- it's {CANARY}\n")]
         yield [one("INSERT", f"INSERT INTO items (id, name, n) VALUES {rows}")]
-        yield [one("UPDATE", f"/* {CANARY} */ UPDATE items SET name = {odd} WHERE id = {first} AND n > -{CANARY_NUMBER}")]
+        yield [
+            one("UPDATE", f"/* {CANARY} */ UPDATE items SET name = {odd} WHERE id = {first} AND n > -{CANARY_NUMBER}")
+        ]
         yield [one("DELETE", f"delete from items where name = {escaped} or id in ({first}, {second})")]
         yield [one("SELECT", f"SELECT * FROM not_there WHERE a = N'{CANARY}' OR b = 1.5e3", code=missing)]
         yield [one("SELECT", f"SELECT LENGTH('{CANARY * (size // 6)}'), X'4d' , {CANARY_NUMBER}.5")]

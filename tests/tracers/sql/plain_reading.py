@@ -1,6 +1,7 @@
 """A statement's text without its literals, read the slow and plain way: tokens by regular expressions, then lists.
 
-The truth that the kernel's machine (tracers/sql_text.h) is compared with. Text in, text out; no bytes that are no UTF-8.
+The truth that the kernel's machine (tracers/sql_text.h) is compared with. Text in, text out; bytes that are
+no UTF-8 are not its business.
 """
 
 from __future__ import annotations
@@ -204,7 +205,9 @@ def _spaced(tokens: list[Token]) -> list[Spaced]:
         shown = {"literal": "?", "name": re.sub(r"[\x00-\x20\x7f]", " ", text)}.get(kind, text)
         if text == ";" and found and found[-1][2] == ";":  # several are one
             continue
-        found.append((blank, kind, re.sub("[A-Z]", lambda m: m[0].lower(), shown) if kind.startswith("word") else shown))
+        found.append(
+            (blank, kind, re.sub("[A-Z]", lambda m: m[0].lower(), shown) if kind.startswith("word") else shown)
+        )
         blank = False
     return found
 
@@ -259,7 +262,9 @@ def _rows_are_one(found: list[Spaced]) -> list[Spaced]:
     changed: list[Spaced] = []
     for one in found:
         changed.append(one)
-        last = "".join(text if kind == "mark" else "L" if kind == "literal" else "x" * 9 for _, kind, text in changed[-7:])
+        last = "".join(
+            text if kind == "mark" else "L" if kind == "literal" else "x" * 9 for _, kind, text in changed[-7:]
+        )
         if last.endswith("(L),(L)"):
             del changed[-4:]
     return changed
@@ -267,7 +272,9 @@ def _rows_are_one(found: list[Spaced]) -> list[Spaced]:
 
 def _whole(found: list[Spaced]) -> list[Spaced]:
     """Without what another element of a list had begun with, and without semicolons at the end."""
-    marks = "".join(text if kind == "mark" and len(text) == 1 else "L" if kind == "literal" else "x" for _, kind, text in found)
+    marks = "".join(
+        text if kind == "mark" and len(text) == 1 else "L" if kind == "literal" else "x" for _, kind, text in found
+    )
     end = len(found)
     if re.search(r"L,\Z", marks[:end]):
         end -= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -120,7 +119,9 @@ def test_a_postgresql_counts_the_same(
     truth, truth_rows = Counter[str](), Counter[str]()
     for (_, text), times in counts.calls.items():
         left = read(text, "postgresql")[0][0]
-        left = next((known for known in CANARY_TEXTS if known.rstrip("…)") in left), left)  # its text has no long literal
+        left = next(
+            (known for known in CANARY_TEXTS if known.rstrip("…)") in left), left
+        )  # its text has no long literal
         truth[left] += times
         truth_rows[left] += counts.rows[_, text]
     assert seen - failed == truth

@@ -1,4 +1,4 @@
-"""What the kernel leaves of a statement: the same lines of C, compiled for this host, against tables and a plain reading."""
+"""What the kernel leaves of a statement: the same C, compiled for this host, against tables and a plain reading."""
 
 from __future__ import annotations
 
@@ -11,8 +11,49 @@ from sql_machine import NO, UNKNOWN, YES, Read, read_text
 BOTH = ("mysql", "postgresql")
 PIECES = (
     *("select", "NULL", "true", "Default", "values", "a", "b1", "B", "e", "E", "x", "N", "_utf8", "é", "中", "@", "M"),
-    *(" ", "  ", "\n", "\t", "\r", ",", ", ", "(", ")", ";", "=", "-", "+", "*", "/", "<", ">", "]", "[", ":", ".", "!"),
-    *("--", "-- c\n", "#x\n", "/*", "*/", "/* c */", "/*! x */", "/*M!", "/*+", "\\", '"', "`", "'", "''", "$", "$$", "?"),
+    *(
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        "\r",
+        ",",
+        ", ",
+        "(",
+        ")",
+        ";",
+        "=",
+        "-",
+        "+",
+        "*",
+        "/",
+        "<",
+        ">",
+        "]",
+        "[",
+        ":",
+        ".",
+        "!",
+    ),
+    *(
+        "--",
+        "-- c\n",
+        "#x\n",
+        "/*",
+        "*/",
+        "/* c */",
+        "/*! x */",
+        "/*M!",
+        "/*+",
+        "\\",
+        '"',
+        "`",
+        "'",
+        "''",
+        "$",
+        "$$",
+        "?",
+    ),
     *("'a'", "'it''s'", "'a\\'b'", '"q"', "`n`", "E'a\\'b'", "X'4d'", "$$a$$", "$t$", "$t$ x $t$", "$1", "\0", "\x7f"),
     *("1", "12", "0x1F", "1e5", "1e-5", "1e", "1.5", ".5", "+5", "-5", "- 5", "(1, 2)", "(1),(2)", "(null)"),
 )
@@ -86,7 +127,10 @@ def test_mysql(text: str, left: str) -> None:
         ("SELECT $$it's$$, $t$ $$ $x$ $t$, a$1", ["select ?, a$1"]),
         ("SELECT 1 /* a /* nested */ one */ # 2", ["select ? # ?"]),
         ("SELECT 1; INSERT INTO t VALUES (1);; COMMIT", ["select ?", "insert into t values (?)", "", "commit"]),
-        ("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", ["create rule r as on insert to t do (select ?; select ?)"]),
+        (
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)",
+            ["create rule r as on insert to t do (select ?; select ?)"],
+        ),
         ("SELECT a--1\n, b", ["select a, b"]),
         (r"SELECT 'C:\', 'x'", ["select ?…"]),  # whether the first string ends depends on a setting
         (r"SELECT 'C:\x', 'y\\'", ["select ?"]),
@@ -145,7 +189,7 @@ def test_no_canary_comes_out(data: some.DataObject, system: str) -> None:
     """Whatever stands between them, of literals nothing is left; the texts are whole ones, so nothing is cut."""
     literal = some.sampled_from(LITERALS[system]).map(lambda form: form.format("c4n4ry"))
     number = some.sampled_from(NUMBERS).map(lambda form: form.format("424242"))
-    between = some.sampled_from((", ", ",", " AND a = ", ") , (", " /* ' */ + ", "\n-- it's\n, ", " IN (", ") OR ", " || "))
+    between = some.sampled_from((", ", ",", " AND a = ", " /* ' */ + ", "\n-- it's\n, ", " IN (", ") OR ", " || "))
     drawn = data.draw(some.lists(some.tuples(some.one_of(literal, number), between), min_size=1, max_size=12))
     text = "SELECT (" + "".join(value + mark for value, mark in drawn) + "1)"
     for one in read_text(text.encode(), system, YES if system == "mysql" else UNKNOWN):
