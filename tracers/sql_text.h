@@ -456,6 +456,22 @@ static __always_inline u64 fold_token(struct text *t, const struct machine *m, c
     return puts;
 }
 
+static __always_inline void note_letter(struct text *t, u64 one, u64 lower)
+{
+    u64 letters = t->letters, fits = if_none(letters >> 3);
+    t->word |= (lower << (56 - 8 * (letters & 7))) * (one & fits);
+    t->word |= one & ~fits; /* longer than any that is looked for */
+    t->letters = letters + one;
+}
+
+static __always_inline void take_letter(struct text *t, char *text, u64 lower)
+{
+    put_if(t, text, 1, lower);
+    note_letter(t, 1, lower);
+    t->mode = M_WORD;
+    t->said = SQL_TAKEN;
+}
+
 /* One byte; t->said is what has become of it. */
 static __always_inline void take_byte(struct text *t, const struct machine *m, char *text, u64 c)
 {
@@ -465,6 +481,18 @@ static __always_inline void take_byte(struct text *t, const struct machine *m, c
     u64 byte = m->bytes[c], place = (t->postgresql * MODES + mode) * CLASSES + (byte & 31), lacks = t->lacks;
     BOUND(place, 2 * MODES * CLASSES - 1);
     u64 action = m->actions[place], said, token;
+
+    /* Most bytes: one more inside of a literal or a comment, or of a word. */
+    u64 plain = if_none(byte >> 16) & if_none(lacks) & ~ends;
+    if (plain & if_none(action / MODES)) {
+        t->mode = action;
+        t->said = SQL_TAKEN;
+        return;
+    }
+    if (plain & if_none(action ^ (M_WORD | A_BARE | A_WORD))) {
+        take_letter(t, text, byte >> 8 & 255);
+        return;
+    }
 
     action = EITHER(is_a_value(t, action), IS_A_VALUE, action);
     bit = (BIT(action, A_UNLESS_INSIDE) & ~if_none(t->parentheses));
@@ -498,12 +526,10 @@ static __always_inline void take_byte(struct text *t, const struct machine *m, c
     lower = EITHER(if_none(token ^ T_LITERAL), '?', lower);
     put_if(t, text, puts, lower);
 
-    /* The word. */
-    u64 begins = BIT(action, A_WORD_BEGINS), letters = t->letters * (1 - begins), shift = 56 - 8 * (letters & 7);
-    u64 more = begins | BIT(action, A_WORD), fits = if_none(letters >> 3);
-    t->word = t->word * (1 - begins) | (lower << shift) * (more & fits);
-    t->word |= more & ~fits & 1; /* longer than any that is looked for */
-    t->letters = letters + more;
+    u64 begins = BIT(action, A_WORD_BEGINS);
+    t->letters *= 1 - begins;
+    t->word *= 1 - begins;
+    note_letter(t, begins | BIT(action, A_WORD), lower);
     t->said = EITHER((ends & if_none(said)), SQL_ENDS, said);
 }
 
