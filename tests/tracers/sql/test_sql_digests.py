@@ -98,6 +98,9 @@ def test_statements_are_counted_by_their_digests_and_no_literal_is_told(
     assert_no_canary("the log", agent.log.read_bytes())
     maps = raw_maps(agent.tracer("wire")["pid"], "sql_")
     assert {"sql_texts", "sql_digests", "sql_reader", "sql_readings", "sql_told", "sql_known"} <= maps.keys()
+    assert all(
+        text.rstrip("…").encode() in maps["sql_texts"] for text in CANARY_TEXTS
+    )  # so it is looked at all there is
     for name, raw in maps.items():
         assert_no_canary(name, raw)
     assert lost(agent) == {}
@@ -133,12 +136,13 @@ def test_once_tells_no_literal(servers: dict[str, Any], kernel_programs: None, t
     config.write_text(f"{RULES}tracers:\n  sql: {{digests: 10}}\n")
     command = [sys.executable, "-m", "scalpels_exporter", "once", "sql", "--wait", "60s", "--for", "2s"]
     with SqlLoad("pymysql", servers["mysql"].target(), MARK) as load:
-        load.do("connect", count=1)
         with subprocess.Popen(
             [*command, "--config.file", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
         ) as once:
-            while once.poll() is None:
+            while once.poll() is None:  # a new connection each time: it is recognised at once
+                load.do("connect", count=1)
                 load.do("run", mix="canaries", count=2 * len(CANARY_TEXTS), prepares=False)
+                load.do("close")
             assert once.stdout is not None
             said = once.stdout.read()
     assert once.returncode == 0, said
