@@ -17,6 +17,7 @@ from scalpels_exporter.families import Explicit as Explicit
 from scalpels_exporter.families import Exponential as Exponential
 from scalpels_exporter.families import Gauge as Gauge
 from scalpels_exporter.families import Histogram as Histogram
+from scalpels_exporter.families import Info as Info
 from scalpels_exporter.families import Metric as Metric
 from scalpels_exporter.probes import ATTRIBUTION as ATTRIBUTION
 from scalpels_exporter.probes import Bpf as Bpf

@@ -62,6 +62,11 @@ class Gauge(Metric):
 
 
 @dataclass(frozen=True, slots=True)
+class Info(Gauge):
+    """Always 1; its labels are what it tells. Its name ends in `_info`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Histogram(Metric):
     kind: ClassVar[str] = "histogram"
     buckets: Exponential | Explicit = field(default_factory=Exponential)

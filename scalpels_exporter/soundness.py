@@ -24,6 +24,7 @@ from scalpels_exporter.declare import (
     Exponential,
     Generator,
     Histogram,
+    Info,
     Metric,
     Parameter,
     Parser,
@@ -163,7 +164,10 @@ def _of_metric_name(tracer: str, metric: Metric) -> Iterator[str]:
         yield f"expected a name that begins with scalpels_{tracer}_"
     if isinstance(metric, Counter) and not name.endswith("_total"):
         yield "a counter's name ends in _total"
-    stem = name.removesuffix("_total") if isinstance(metric, Counter) else name
+    if isinstance(metric, Info) and not name.endswith("_info"):
+        yield "an info's name ends in _info"
+    ending = "_total" if isinstance(metric, Counter) else "_info" if isinstance(metric, Info) else ""
+    stem = name.removesuffix(ending)
     suffix = next((suffix for suffix in _RESERVED_SUFFIXES if stem.endswith(suffix)), "")
     if suffix:
         yield f"a {metric.kind}'s name does not end in {suffix}"

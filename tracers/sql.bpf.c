@@ -99,6 +99,7 @@ struct sql {
     u8 verbs[VERB_QUEUE];
     u8 parsing;  /* PostgreSQL: a Parse is not answered yet */
     u8 parsed;   /* the verb of the last one */
+    u8 reading;  /* a text that a digest is made of: sql_digests.h */
     u64 parse;   /* when it was sent */
     u8 ends[BATCH_QUEUE];     /* verbs_to at the end of each batch (to a Sync, or a simple query) */
     u64 batches[BATCH_QUEUE]; /* when its last byte had been sent */
@@ -107,6 +108,12 @@ struct sql {
     u16 columns;  /* MySQL: number of the packet that ends the definitions of the columns */
 };
 _Static_assert(sizeof(struct sql) <= 8 * STATE_WORDS, "sql");
+enum { NOT_READING, BEGUN, KEPT }; /* sql->reading: no text; one of this system call; of an earlier one */
+#if PARAMETER_SQL_DIGESTS
+#define begins_reading(sql) ((sql)->reading == BEGUN)
+#else
+#define begins_reading(sql) 0
+#endif
 
 /* ------------------------------------------------------------------ counting */
 
@@ -445,6 +452,10 @@ int sql_scan(struct exited *at)
         struct place place = {pass->inode, pass->words[NAME]};
         sql_prepared.update(&place, &verb);
     }
+    if (begins_reading(sql)) {
+        parsers.call(at, CALL_SQL_DIGEST);
+        sql->reading = NOT_READING;
+    }
     if (pass->left || pass->rest) {
         parsers.call(at, pass->back);
         lose(LOST_LONG);
@@ -492,6 +503,8 @@ static __always_inline void ask_for_scan(struct pass *pass, u64 offset, u64 tota
 #define SERVER_MORE_RESULTS 8
 #define SERVER_CURSOR 0x40
 #define NO_COLUMNS 0xffff
+
+#include "sql_digests.h"
 
 static __always_inline void mysql_login(struct pass *pass, struct conn *conn, struct sql *sql, u64 total)
 {
@@ -579,6 +592,7 @@ static __always_inline int mysql_request(struct pass *pass, struct conn *conn, s
     sql->first = 0;
     begin_anew(&conn->streams[!pass->direction]);
     ask_for_scan(pass, 5, total, end, TO_VERB, 0);
+    mysql_command_digest(pass, sql, total);
     return scan;
 }
 
@@ -604,6 +618,11 @@ int sql_mysql_requests(struct exited *at)
     for (int n = 0; n < 6; n++) {
         if (!pass->left && !next_piece(pass))
             return 0;
+        if (goes_on_reading(sql, stream)) {
+            pass->back = CALL_SQL_MYSQL_REQUESTS;
+            parsers.call(at, CALL_SQL_DIGEST);
+            leave_reading(sql);
+        }
         u64 end = pass->at + pass->left;
         u32 got = gather(pass, stream);
         if (!got)
@@ -618,6 +637,11 @@ int sql_mysql_requests(struct exited *at)
             pass->back = CALL_SQL_MYSQL_REQUESTS;
             parsers.call(at, CALL_SQL_SCAN);
             return 0;
+        }
+        if (begins_reading(sql)) {
+            pass->back = CALL_SQL_MYSQL_REQUESTS;
+            parsers.call(at, CALL_SQL_DIGEST);
+            leave_reading(sql);
         }
         if (conn->parser != CALL_SQL_MYSQL_REQUESTS || conn->unreadable)
             return 0;
@@ -671,6 +695,7 @@ static __always_inline u64 mysql_done(struct pass *pass, struct conn *conn, stru
     u32 place = 5;
     u64 rows = mysql_number(pass, &place);
     mysql_number(pass, &place);
+    mysql_told_status(pass, pass->head[(place & (HEAD_BYTES - 1)) + 1]);
     mysql_status(pass, conn, sql, pass->head[place & (HEAD_BYTES - 1)]);
     return rows;
 }
@@ -697,6 +722,7 @@ static __always_inline void mysql_answered(struct pass *pass, struct conn *conn,
         sql->columns = sql->tagged == TO_FETCH || kind >= 0xfb ? NO_COLUMNS : (kind + 2) & 0xff;
     }
     count_statement(pass, conn, sql, verb, sql->first - sql->asked, rows);
+    count_digest(pass, conn, sql, mysql_answer_digest(pass, sql, kind), sql->first - sql->asked, rows, kind == 0xff);
     if (sql->phase == IDLE)
         mysql_complete(pass, conn, sql, pass->now);
 }
@@ -734,8 +760,10 @@ static __always_inline void mysql_rest(struct pass *pass, struct conn *conn, str
         status = tail[14];
         if (tail[10] == sql->columns && !(status & SERVER_CURSOR))
             return; /* or it is the end of the columns' definitions, and the rows follow */
+        mysql_told_status(pass, tail[15]);
     } else if (tail[5] == 7 && !tail[6] && !tail[7] && tail[9] == 0xfe && !tail[10] && !tail[11]) {
         status = tail[12]; /* length, number, kind, no rows, no id, status, warnings */
+        mysql_told_status(pass, tail[13]);
     } else {
         return;
     }
@@ -907,6 +935,7 @@ static __always_inline int pg_text(struct pass *pass, struct sql *sql, u64 total
         pg_parse(pass, sql, name, verb);
     }
     ask_for_scan(pass, place, total, end, query ? TO_QUEUE : TO_STATEMENT, name);
+    pg_text_digest(pass, sql, total, place, query, name);
     return scan;
 }
 
@@ -936,6 +965,7 @@ static __always_inline int pg_request(struct pass *pass, struct sql *sql, u64 to
         push_batch(pass, sql);
         break;
     }
+    pg_request_digest(pass, sql, type, name);
     return 0;
 }
 
@@ -966,6 +996,12 @@ int sql_pg_requests(struct exited *at)
     for (int n = 0; n < 8; n++) {
         if (!pass->left && !next_piece(pass))
             break;
+        if (goes_on_reading(sql, stream)) {
+            pg_text_goes_on(pass, sql);
+            pass->back = CALL_SQL_PG_REQUESTS;
+            parsers.call(at, CALL_SQL_DIGEST);
+            leave_reading(sql);
+        }
         u64 end = pass->at + pass->left, total = HEAD_BYTES;
         u32 got = gather(pass, stream);
         if (!got)
@@ -991,6 +1027,10 @@ int sql_pg_requests(struct exited *at)
             pass->back = CALL_SQL_PG_REQUESTS;
             parsers.call(at, CALL_SQL_SCAN);
             return 0;
+        } else if (begins_reading(sql)) {
+            pass->back = CALL_SQL_PG_REQUESTS;
+            parsers.call(at, CALL_SQL_DIGEST);
+            leave_reading(sql);
         }
     }
     if (goes_on && sql->batches_to != sql->batches_from && !sql->first)
@@ -1023,12 +1063,14 @@ static __always_inline void pg_failed(struct pass *pass, struct conn *conn, stru
     count_failure(&key);
 }
 
-static __always_inline void pg_counted(struct pass *pass, struct conn *conn, struct sql *sql, u32 verb, u64 rows)
+static __always_inline void pg_counted(struct pass *pass, struct conn *conn, struct sql *sql, u32 verb, u64 rows,
+                                       u64 digest, u64 failed)
 {
     u64 asked = asked_at(sql);
     if (asked) {
         count_statement(pass, conn, sql, verb, sql->first - asked, rows);
         count_whole(pass, conn, sql, verb, pass->now - asked);
+        count_digest(pass, conn, sql, digest, sql->first - asked, rows, failed);
     }
     sql->asked = pass->now; /* the next one of the same batch begins now */
     sql->first = 0;
@@ -1057,6 +1099,7 @@ static __always_inline void pg_ready(struct pass *pass, struct conn *conn, struc
     if (sql->batches_from != sql->batches_to) {
         asked = sql->batches[sql->batches_from & (BATCH_QUEUE - 1)];
         sql->verbs_from = sql->ends[sql->batches_from & (BATCH_QUEUE - 1)]; /* what an error has left out */
+        pg_ready_digest(pass, sql);
         sql->batches_from++;
     }
     if (pass->head[5] != 'I') {
@@ -1077,20 +1120,22 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
     if (type == 'C') {
         sql->tagged = verb_at(pass, 5);
         pop_verb(sql);
-        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass));
+        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass), pg_answer_digest(pass, 0), 0);
     } else if (type == 'E') {
         if (sql->phase == LOGGING_IN)
             count_connection(pass, conn, sql, REFUSED);
-        int asked = sql->batches_from != sql->batches_to;
-        u32 verb = sql->verbs_from == sql->verbs_to && sql->parsing ? sql->parsed : pop_verb(sql);
+        int asked = sql->batches_from != sql->batches_to, of_parse = sql->verbs_from == sql->verbs_to && sql->parsing;
+        u32 verb = of_parse ? sql->parsed : pop_verb(sql);
+        u64 digest = pg_answer_digest(pass, of_parse);
         pg_failed(pass, conn, sql, verb);
         if (!asked && sql->parsing) /* refused before it could be asked to be executed */
             sql->asked = sql->parse, sql->first = pass->now;
         if (sql->phase == IDLE && (asked || sql->parsing))
-            pg_counted(pass, conn, sql, verb, 0);
+            pg_counted(pass, conn, sql, verb, 0, digest, 1);
         sql->parsing = 0;
     } else if (type == 'I' || type == 's') {
         pop_verb(sql);
+        (void)pg_answer_digest(pass, 0);
         sql->first = 0;
     } else if (type == '1') {
         sql->parsing = 0;

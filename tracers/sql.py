@@ -10,7 +10,15 @@ A statement is prepared as `prepare`, and executed under its own verb (`execute`
 tracer began). An error after the first row is not seen.
 PostgreSQL: each CommandComplete is a statement, so several in one query and pipelined ones count one by one; each Fetch
 of a server-side cursor is one.
+
+With `digests`, statements are counted by their texts too, from which the kernel has taken every literal before anybody
+gets them. A text that can be read in two ways, or is longer than 2 kB, is cut (…): docs/decisions/0019.
 """
+
+import struct
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 
 from scalpels_exporter.declare import (
     Count,
@@ -19,11 +27,16 @@ from scalpels_exporter.declare import (
     Exponential,
     Field,
     Histogram,
+    Info,
+    Kernel,
+    Parameter,
     Parser,
+    Sample,
     Summary,
     Table,
     Tracer,
 )
+from scalpels_exporter.leaders import Leaders
 
 SYSTEMS = ("mysql", "postgresql")
 SIDES = ("other", "client", "server")
@@ -51,6 +64,32 @@ CONNECTION = (Field("program", "I", "program"), Field("system", "B", "choice", S
 SIDE, VERB = Field("side", "B", "choice", SIDES), Field("verb", "B", "choice", VERBS)
 STATEMENT = (*CONNECTION, SIDE, VERB)
 LABELS = ("program", "system", "side", "verb")
+DIGESTED = ("program", "system", "side", "digest")
+DIGEST_METRICS = (
+    Counter(
+        "scalpels_sql_digest_statements_total", "Statements by digest, where `digests` asks.", DIGESTED, series=2000
+    ),
+    Counter(
+        "scalpels_sql_digest_seconds_total",
+        "Time to the first byte of their answers, which `scalpels_sql_seconds` has by verb.",
+        DIGESTED,
+        "seconds",
+        series=2000,
+    ),
+    Counter(
+        "scalpels_sql_digest_rows_total",
+        "Rows that their answers say were read or changed; MySQL says it of changes alone.",
+        DIGESTED,
+        series=2000,
+    ),
+    Counter("scalpels_sql_digest_errors_total", "Those that failed.", DIGESTED, series=2000),
+    Info(
+        "scalpels_sql_digest_info",
+        "The text of a digest, without its literals; an ellipsis where it was cut.",
+        ("digest", "text"),
+        series=500,
+    ),
+)
 
 
 def happening(label: str, words: tuple[str, ...]) -> tuple[Field, ...]:
@@ -115,13 +154,14 @@ TRACER = Tracer(
             ("program", "system", "side", "reason"),
             series=200,
         ),
+        *DIGEST_METRICS,
     ),
     runs=Parser(
         host="wire",
         recognisers=("sql_recognise",),
         programs=(
             *("sql_mysql_requests", "sql_mysql_answers", "sql_pg_requests", "sql_pg_answers"),
-            *("sql_pg_end", "sql_scan"),
+            *("sql_pg_end", "sql_scan", "sql_digest", "sql_machine_made"),
         ),
         tables=(
             Table("sql_times", STATEMENT, (Count("scalpels_sql_rows_total"), Distribution("scalpels_sql_seconds"))),
@@ -148,10 +188,104 @@ TRACER = Tracer(
                 (Count("scalpels_sql_unreadable_connections_total"),),
             ),
         ),
-        lost=("unanswered",),  # a second MySQL command before the answer to the first
+        # A second MySQL command before the answer to the first; a statement that could not be told its digest.
+        lost=("unanswered", "undigested"),
+        companion="Digests",
     ),
+    parameters=(
+        Parameter(
+            "digests",
+            "integer",
+            0,
+            "Statements without their literals that have series of their own: those that take most time. 0: none.",
+            0,
+            500,
+        ),
+    ),
+    series=6000,
     default=True,
     overhead="0.6 to 1.0 µs of CPU a statement at the client, 3.1 µs at the server (SELECT 1; benchmarks/sql.py).",
     picture="scalpels_sql_seconds",
     summary=Summary("scalpels_sql_seconds", "scalpels_sql_errors_total"),
 )
+
+KEY = struct.Struct("=IBBHQ")  # struct digested
+SPENT = struct.Struct("=4Q")  # struct digest_spent: calls, nanoseconds, rows, errors
+TEXT = struct.Struct("=BB6x192s")  # struct digest_text
+OTHER = "other"  # the digest of what has none, and of those that do not lead
+UNITS = (1, 1e-9, 1, 1)  # of SPENT, in the metrics' order
+
+Gained = defaultdict[tuple[int, int, int, int], list[int]]  # program, system, side, digest → SPENT
+
+
+class Digests:
+    """Chooses the digests that have series of their own, and adds up the others. What is counted for one while it leads
+    is its own; what came before, and comes after, is among the others: every sum only grows."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._spent = kernel.maps.get("sql_digests")
+        self._texts = kernel.maps.get("sql_texts")
+        self._programs = kernel.maps["program_names"]
+        self._leaders = Leaders(kernel.parameters["digests"])
+        self._last: dict[bytes, tuple[int, ...]] = {}
+        self._shown: Gained = defaultdict(lambda: [0] * 4)
+        self._known: dict[int, str] = {}  # digest → text
+        if self._spent is not None:  # what was counted before this one began is not its
+            self._last = {key: SPENT.unpack(value) for key, value in self._spent.items()}
+
+    def beat(self) -> float:
+        return float("inf")
+
+    def samples(self) -> Sequence[Sample]:
+        if self._spent is None:
+            return []
+        gained = self._gained()
+        nanoseconds: dict[int, float] = defaultdict(float)
+        for (_, _, _, digest), more in gained.items():
+            if digest:
+                nanoseconds[digest] += more[1]
+        self._leaders.weigh(nanoseconds, time.monotonic())
+        for (*who, digest), more in gained.items():
+            program, system, side = who
+            into = self._shown[program, system, side, digest if digest in self._leaders else 0]
+            for place, number in enumerate(more):
+                into[place] += number
+        return self._present()
+
+    def _gained(self) -> dict[tuple[int, int, int, int], tuple[int, ...]]:
+        """Since the last time."""
+        found = {}
+        assert self._spent is not None
+        for key, value in self._spent.items():
+            now, before = SPENT.unpack(value), self._last.get(key, (0, 0, 0, 0))
+            if now != before:
+                program, system, side, _, digest = KEY.unpack(key)
+                found[program, system, side, digest] = tuple(a - b for a, b in zip(now, before, strict=True))
+                self._last[key] = now
+        return found
+
+    def _present(self) -> list[Sample]:
+        samples: list[Sample] = []
+        told = set()
+        for (program, system, side, digest), spent in self._shown.items():
+            if digest and digest not in self._leaders:
+                continue
+            name = f"{digest:016x}" if digest else OTHER
+            labels = (self._program(program), SYSTEMS[system], SIDES[side], name)
+            for metric, number, unit in zip(DIGEST_METRICS, spent, UNITS, strict=False):
+                samples.append((metric.name, labels, number * unit))
+            told.add(digest)
+        return samples + [(DIGEST_METRICS[-1].name, (f"{one:016x}", self._text(one)), 1) for one in told if one]
+
+    def _program(self, number: int) -> str:
+        name = self._programs.get(number.to_bytes(4, "little")) or b""
+        return name.partition(b"\0")[0].decode(errors="replace") or OTHER
+
+    def _text(self, digest: int) -> str:
+        if digest not in self._known:
+            found = self._texts.get(digest.to_bytes(8, "little")) if self._texts is not None else None
+            if not found:
+                return ""
+            length, cut, raw = TEXT.unpack(found)
+            self._known[digest] = raw[:length].decode(errors="ignore") + "…" * bool(cut)
+        return self._known[digest]

@@ -154,12 +154,12 @@ def _become(chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int,
 def _become_bpf(
     chosen: Chosen, settings: Settings, spawner: int, shared: tuple[int, ...], control: tuple[int, ...]
 ) -> int:
-    from scalpels_exporter.bpf import hosted, worker
+    from scalpels_exporter.bpf import hosted, sources, worker
     from scalpels_exporter.worker import generator
 
     # All before the change of user, as above.
     parts = hosted.parts(chosen)
-    sources = [hosted.source_of(part).read_text(encoding="utf-8") for part in parts]
+    texts = [sources.read(hosted.source_of(part)) for part in parts]
     modules = {
         part.tracer.name: generator.load(part.stem) if hosted.runs_of(part).companion else None for part in parts
     }
@@ -167,4 +167,4 @@ def _become_bpf(
     kept = {*worker.LOADER_CAPABILITIES, *(name for part in parts for name in part.needed().needs.capabilities)}
     privileges.keep_only(kept, *((who.uid, who.gid) if who else (None, None)))
     privileges.die_with_parent(spawner)
-    return worker.run(chosen, settings.programs, sources, shared, modules, *control)
+    return worker.run(chosen, settings.programs, texts, shared, modules, *control)

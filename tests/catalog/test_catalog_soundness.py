@@ -18,6 +18,7 @@ from scalpels_exporter.declare import (
     Gauge,
     Generator,
     Histogram,
+    Info,
     Lines,
     Log2,
     Logfmt,
@@ -49,6 +50,12 @@ SOUND = Tracer(
 
 def test_a_sound_declaration_has_no_problems() -> None:
     assert problems(SOUND) == []
+
+
+def test_an_info_ends_in_info() -> None:
+    assert (
+        problems(replace(SOUND, metrics=(Info("scalpels_vpn_peer_info", "What it is.", ("peer",)),), picture="")) == []
+    )
 
 
 def test_a_metric_may_bear_the_tracers_name_alone() -> None:
@@ -108,6 +115,7 @@ def test_a_tracers_name_is_short_and_lower_case(name: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
+        (Info("scalpels_vpn_peer", "X."), "an info's name ends in _info"),
         (Gauge("scalpels_ovs_x", "X."), "expected a name that begins with scalpels_vpn_"),
         (Gauge("scalpels_vpnx", "X."), "expected a name that begins with scalpels_vpn_"),
         (Gauge("vpn_x", "X."), "expected a name that begins with scalpels_vpn_"),

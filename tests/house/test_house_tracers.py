@@ -1,4 +1,4 @@
-"""A tracer is one stem: it imports the words of declarations, what names programs and routes, and no other tracer."""
+"""A tracer is one stem: it imports the words of declarations, what names and chooses series, and no other tracer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from scalpels_exporter.declare import Bpf, Parser, Tracer
 
 STEMS = sorted((ROOT / "tracers").glob("*.py"))
 KERNEL_PROGRAMS = [found.tracer for found in find().values() if isinstance(found.tracer.runs, Bpf | Parser)]
-OURS = ("scalpels_exporter.declare", "scalpels_exporter.programs.", "scalpels_exporter.routes.")
+OURS = (
+    "scalpels_exporter.declare",
+    "scalpels_exporter.leaders",
+    "scalpels_exporter.programs.",
+    "scalpels_exporter.routes.",
+)
 
 
 def imported(path: Path) -> set[str]:

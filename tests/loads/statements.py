@@ -200,9 +200,50 @@ def traps(system: str, fresh: Iterator[int], **_: Any) -> Iterator[Group]:
             yield [one("SELECT", "/* a /* nested */ one */ SELECT 2")]
 
 
+CANARY, CANARY_NUMBER = "c4n4ry", 8675309  # stand in every literal of `canaries`, and nowhere else
+
+
+def canaries(system: str, fresh: Iterator[int], size: int = 5000, prepares: bool = True, **_: Any) -> Iterator[Group]:
+    """Every kind of literal, in lists of every length: CANARY_TEXTS of them in a turn, each turn the same digests.
+    Where the client does not prepare, the last one is another text."""
+    for turn in count():
+        first, second = next(fresh), next(fresh)
+        ids = ", ".join(str(CANARY_NUMBER + n) for n in range(1 + turn % 7))
+        rows = ", ".join(
+            f"({n}, '{CANARY}''s {turn}', {'NULL' if turn % 2 else -CANARY_NUMBER})" for n in (first, second)
+        )
+        odd = f'"{CANARY}"' if system == "mysql" else f"$c${CANARY} ' $c$"
+        escaped = f"'{CANARY}\\' {CANARY}'" if system == "mysql" else f"E'{CANARY}\\' {CANARY}'"
+        missing = NOT_THERE[system]
+        yield [one("SELECT", f"SELECT name  FROM items WHERE id IN ({ids}) -- it's {CANARY}\n")]
+        yield [one("INSERT", f"INSERT INTO items (id, name, n) VALUES {rows}")]
+        yield [
+            one("UPDATE", f"/* {CANARY} */ UPDATE items SET name = {odd} WHERE id = {first} AND n > -{CANARY_NUMBER}")
+        ]
+        yield [one("DELETE", f"delete from items where name = {escaped} or id in ({first}, {second})")]
+        yield [one("SELECT", f"SELECT * FROM not_there WHERE a = N'{CANARY}' OR b = 1.5e3", code=missing)]
+        yield [one("SELECT", f"SELECT LENGTH('{CANARY * (size // 6)}'), X'4d' , {CANARY_NUMBER}.5")]
+        if prepares:
+            yield [one("SELECT", "SELECT n FROM items WHERE id = ? AND name <> ?", turn, CANARY, prepared=True)]
+        else:
+            yield [one("SELECT", "SELECT n FROM items WHERE id = 1 AND name <> 'x'")]
+
+
+# What is left of them, and whether they end in an error.
+CANARY_TEXTS = {
+    "select name from items where id in (?)": False,
+    "insert into items (id, name, n) values (?)": False,
+    "update items set name = ? where id = ? and n > ?": False,
+    "delete from items where name = ? or id in (?)": False,
+    "select * from not_there where a = ? or b = ?": True,
+    "select length(?…": False,
+    "select n from items where id = ? and name <> ?": False,
+}
+
+
 MIXES: dict[str, Mix] = {
     mix.__name__: mix
-    for mix in (mixed, plain, errors, transactions, thinking, prepared, several, big, wide, results, traps)
+    for mix in (mixed, plain, errors, transactions, thinking, prepared, several, big, wide, results, traps, canaries)
 }
 
 

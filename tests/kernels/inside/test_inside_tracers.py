@@ -82,7 +82,7 @@ def moved(name: str, before: dict[Key, float], after: dict[Key, float]) -> dict[
         for key, value in after.items()
         if key[0].startswith(prefix) and program in key[1]
     }
-    parts = ("_bucket", "_sum", "_created")
+    parts = ("_bucket", "_sum", "_created", "_seconds_total")  # times are not told beforehand
     whole = {key: change for key, change in changes.items() if change and not key[0].endswith(parts)}
     return {key: changes.get(key, 0) for key in counts(name)} | whole
 

@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-PARAMETERS: dict[str, Any] = {}
+PARAMETERS: dict[str, Any] = {"digests": 50}
 
 
 def packet(payload: bytes, number: int = 0) -> bytes:
@@ -92,7 +92,36 @@ STATEMENTS = {
     ("postgresql", "begin"): 1,
     ("postgresql", "rollback"): 1,
 }
+# What is left of their texts: statements, rows, errors.
+DIGESTS = {
+    ("mysql", "select ?"): (10, 10, 0),
+    ("mysql", "select nothing"): (3, 0, 3),
+    ("mysql", "update x set y = ?"): (5, 5, 0),
+    ("mysql", "begin"): (1, 0, 0),
+    ("mysql", "commit"): (1, 1, 0),
+    ("postgresql", "select ?"): (10, 2000, 0),
+    ("postgresql", "with x as (select ?) insert into y select ?"): (4, 28, 0),
+    ("postgresql", "delete from z"): (1, 0, 1),
+    ("postgresql", "begin"): (1, 0, 0),
+    ("postgresql", "rollback"): (1, 0, 0),
+}
+
+
+def digest(text: str) -> str:
+    """FNV-1a."""
+    found = 0xCBF29CE484222325
+    for byte in text.encode():
+        found = (found ^ byte) * 0x100000001B3 % (1 << 64)
+    return f"{found:016x}"
+
+
 COUNTS = {
+    **{
+        f'scalpels_sql_digest_{what}_total{{side="{side}",system="{system}",digest="{digest(text)}"}}': count
+        for side in ("client", "server")
+        for (system, text), counts in DIGESTS.items()
+        for what, count in zip(("statements", "rows", "errors"), counts, strict=True)
+    },
     **{
         f'scalpels_sql_{name}_count{{side="{side}",system="{system}",verb="{verb}"}}': count
         for side in ("client", "server")
