@@ -135,9 +135,12 @@ def test_once_tells_no_literal(servers: dict[str, Any], kernel_programs: None, t
     config = tmp_path / "scalpels.yaml"
     config.write_text(f"{RULES}tracers:\n  sql: {{digests: 10}}\n")
     command = [sys.executable, "-m", "scalpels_exporter", "once", "sql", "--wait", "60s", "--for", "2s"]
-    with SqlLoad("pymysql", servers["mysql"].target(), MARK) as load, subprocess.Popen(
-        [*command, "--config.file", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
-    ) as once:
+    with (
+        SqlLoad("pymysql", servers["mysql"].target(), MARK) as load,
+        subprocess.Popen(
+            [*command, "--config.file", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT
+        ) as once,
+    ):
         while once.poll() is None:  # a new connection each time: it is recognised at once
             load.do("connect", count=1)
             load.do("run", mix="canaries", count=2 * len(CANARY_TEXTS), prepares=False)
