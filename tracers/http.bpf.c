@@ -75,9 +75,6 @@ struct client_whole {
 struct traffic_of_end {
     u64 requests, answers; /* bytes */
 };
-struct flight {
-    u64 began, ended;
-};
 struct folded { /* a path whose ids are stars */
     u8 length;
     u8 text[HEAD_BYTES];
@@ -92,7 +89,6 @@ BPF_TABLE("percpu_hash", struct http_end, u64, http_upgrades, HTTP_UPGRADES_ENTR
 BPF_TABLE("percpu_hash", struct http_end, u64, http_unanswered, HTTP_UNANSWERED_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_unread, HTTP_UNREAD_ENTRIES);
 BPF_TABLE("percpu_hash", struct http_end, u64, http_untimed, HTTP_UNTIMED_ENTRIES);
-BPF_TABLE("percpu_hash", struct http_end, struct flight, http_flight, 1024);
 BPF_TABLE("hash", u64, struct folded, http_routes, ROUTES);
 BPF_PERCPU_ARRAY(http_blank, struct server_times, 1); /* never written to; the largest value */
 
@@ -164,18 +160,6 @@ static __always_inline void count_untimed(struct conn *conn, u32 program)
         (*count)++;
     else
         lose(LOST_HTTP_FULL);
-}
-
-static __always_inline void count_flight(struct conn *conn, u32 program, u64 began, u64 ended)
-{
-    struct http_end key = http_end_of(conn, program, 0);
-    struct flight none = {}, *found = http_flight.lookup_or_try_init(&key, &none);
-    if (!found) {
-        lose(LOST_HTTP_FULL);
-        return;
-    }
-    found->began += began;
-    found->ended += ended;
 }
 
 static __always_inline void count_traffic(struct conn *conn, u32 program)
@@ -298,9 +282,6 @@ static __always_inline u32 in_flight(struct http *http)
 /* No answer is waited for any more. */
 static __always_inline void give_up(struct conn *conn, struct http *http)
 {
-    u32 many = in_flight(http);
-    if (many)
-        count_flight(conn, conn->owner, 0, many);
     http->from = http->to;
     http->first = 0;
     conn->waiting = 0;
@@ -723,7 +704,6 @@ static __always_inline void push_request(struct pass *pass, struct conn *conn, s
     http->routes[place] = route << 8 | http->method;
     http->to++;
     conn->waiting = in_flight(http);
-    count_flight(conn, conn->owner, 1, 0);
 }
 
 static __always_inline void begin_body(struct stream *stream, struct side_of_http *side)
@@ -873,7 +853,6 @@ static __always_inline void answered(struct pass *pass, struct conn *conn, struc
     http->first = 0;
     http->whole = known ? asked : 0;
     http->whole_method = key.method;
-    count_flight(conn, conn->owner, 0, 1);
     if (!known)
         count_untimed(conn, conn->owner);
     else if (conn->side == SERVER)
@@ -927,14 +906,12 @@ int http_answers(struct exited *at)
         http->whole = 0;
     }
     for (int turn = 0; turn < 1; turn++) {
-        if (side->mode == AT_END || (side->mode == IN_BODY && skip_body(pass, stream))) {
-            count_whole_answer(pass, conn, http);
-            side->mode = AT_START;
-        }
+        u32 mode = side->mode, length;
+        if (mode == AT_END || mode == IN_BODY)
+            continue;
         if (!pass->left && !next_piece(pass))
             return 0;
-        u32 mode = side->mode, length;
-        if (!pass->left || mode == IN_BODY)
+        if (!pass->left)
             continue;
         if (mode == UNTIL_CLOSE) {
             count_traffic(conn, conn->owner); /* its end may not be seen */
@@ -973,9 +950,13 @@ int http_answers(struct exited *at)
                 return 0;
         }
     }
-    if (!pass->left && !pass->rest && side->mode != AT_END)
-        return 0;
-    return go_on(at, pass, conn, http, CALL_HTTP_ANSWERS);
+    if (side->mode == IN_BODY && (pass->left || next_piece(pass)) && skip_body(pass, stream))
+        side->mode = AT_END;
+    if (side->mode == AT_END) {
+        count_whole_answer(pass, conn, http);
+        side->mode = AT_START;
+    }
+    return pass->left || pass->rest ? go_on(at, pass, conn, http, CALL_HTTP_ANSWERS) : 0;
 }
 
 /* ------------------------------------------------------------------ chunks */

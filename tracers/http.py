@@ -48,7 +48,7 @@ LABELS = ("program", "method", "status")
 
 FIRST_BYTE = "Time from the last byte of a request to the first byte of its answer, where the program is the {}."
 LAST_BYTE = "Time to the last byte of the answer, where its length is told, and where the program is the {}."
-IN_FLIGHT = "Requests whose answer has not begun, where the program is the {}; where a Unix socket died, 5 s more."
+IN_FLIGHT = "Requests whose answer has not begun, where the program is the {}."
 
 
 def histograms(side: str) -> tuple[Histogram, Histogram]:
@@ -144,49 +144,24 @@ TRACER = Tracer(
 )
 
 NUMBER = struct.Struct("=Q")  # of a route, in the kernel
-END_KEY, FLIGHT = struct.Struct("=IBBH"), struct.Struct("=QQ")
 WAITING = struct.Struct("=IIB")  # what a connection begins with: requests without an answer, their program, their side
-SWEEP_SECONDS = 5.0
-
-Ends = dict[tuple[int, int], tuple[int, int]]  # program and side → requests that began to wait, and that ceased to
 
 
 class Routes:
-    """Names routes, and tells how many requests are in flight.
+    """Names routes, and tells how many requests are in flight: it looks through all connections.
 
-    No event tells that a Unix socket is gone, or that the kernel has forgotten a connection to make room. So, while
-    anything is in flight, the connections are looked through from time to time, and those that wait are checked.
+    No event tells that a Unix socket is gone, so those that wait are checked one by one; the kernel program counts what
+    nobody answered.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self._routing = Routing(kernel.parameters["routes"], kernel.parameters["routes_most"])
-        self._folded, self._flight = kernel.maps["http_routes"], kernel.maps["http_flight"]
-        self._names, self._conns, self._check = kernel.maps["program_names"], kernel.maps["conns"], kernel.check
-        self._forgotten: dict[tuple[int, int], int] = {}
+        self._folded, self._names = kernel.maps["http_routes"], kernel.maps["program_names"]
+        self._conns, self._check = kernel.maps["conns"], kernel.check
+        self._known: set[tuple[int, int]] = set()  # programs and sides, which are shown from now on
 
     def beat(self) -> float:
-        before = self._ends()
-        if any(began != ended for began, ended in before.values()):
-            self._sweep(before)
-        return SWEEP_SECONDS
-
-    def _ends(self) -> Ends:
-        found: Ends = {}
-        for key, value in self._flight.items():
-            program, side, *_ = END_KEY.unpack(key)
-            began, ended = FLIGHT.unpack(value)
-            found[program, side] = (began, ended)
-        return found
-
-    def _sweep(self, before: Ends) -> None:
-        waiting: dict[tuple[int, int], int] = {}
-        for number, head in self._conns.heads(WAITING.size):
-            many, program, side = WAITING.unpack(head)
-            if many and not self._check(int.from_bytes(number, sys.byteorder)):
-                waiting[program, side] = waiting.get((program, side), 0) + many
-        for end, counts in self._ends().items():
-            if counts == before.get(end):  # else what was looked through was moving
-                self._forgotten[end] = max(0, counts[0] - counts[1] - waiting.get(end, 0))
+        return float("inf")
 
     def label(self, label: str, member: Any) -> str:
         """The route by its number."""
@@ -197,11 +172,23 @@ class Routes:
         return self._routing.route(found[1 : 1 + found[0]].decode("ascii", errors="replace"))
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
+        waiting = self._waiting()
+        self._known |= waiting.keys()
         found = []
-        for (program, side), (began, ended) in self._ends().items():
+        for program, side in self._known:
             name = self._names.get(program.to_bytes(4, "little"))
             text = name.partition(b"\0")[0].decode() if name else "other"
-            # Read while they move: an end may be seen before its begin.
-            many = max(0, began - ended - self._forgotten.get((program, side), 0))
+            many = waiting.get((program, side), 0)
             found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (text,), many))
         return found
+
+    def _waiting(self) -> dict[tuple[int, int], int]:
+        """Program and side → requests in flight."""
+        waiting: dict[tuple[int, int], int] = {}
+        for number, head in self._conns.heads(WAITING.size):
+            many, program, side = WAITING.unpack(head)
+            if many and self._check(int.from_bytes(number, sys.byteorder)):
+                many = 0
+            if program and side:
+                waiting[program, side] = waiting.get((program, side), 0) + many
+        return waiting

@@ -69,10 +69,10 @@ class Reading:
     def snapshot(self, probe: tuple[float, int] | None = None, more: Sequence[Sample] = ()) -> bytes:
         """The present state; `probe` is what the worker's programs cost."""
         samples: list[Sample] = list(more)
+        if self._companion:  # first: what it has the kernel count is in the tables then
+            samples += self._companion.samples()
         for reader in self._readers:
             samples += reader.read()
-        if self._companion:
-            samples += self._companion.samples()
         fill = {reader.name: reader.fill for reader in self._readers if reader.fill}
         return encode(samples, self._losses(), probe=probe, fill=fill)
 

@@ -164,7 +164,7 @@ def test_kept_connections_that_the_server_closes_lose_and_make_up_nothing(
     with Gunicorn("gthread", keepalive=1) as server, HttpLoad(client, server.target(), MARK, **options) as load:
         agent = start(server, load=1)
         load.do("connect", count=4)  # not before: what asks nothing for a second is closed too
-        load.do("run", mix="small", count=4)
+        until(lambda: load.do("run", mix="small", count=4).total == 4, 10, "every session has an open connection")
         until(lambda: server.connections() == 0, 10, "it has closed them")
         watched = Watched(agent)
         report = load.do("run", mix="small", count=40)
