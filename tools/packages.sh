@@ -40,11 +40,10 @@ python3-mysqldb             module:MySQLdb
 postgresql                  glob:/usr/lib/postgresql/*/bin/postgres
 apache2-bin                 command:apache2
 nginx                       command:nginx
+npm                         command:npm
+golang-go                   command:go
 uwsgi-core                  command:uwsgi-core
 uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
-"
-benches="
-golang-go                   command:go
 "
 kernels="
 qemu-system-x86             command:qemu-system-x86_64
@@ -53,7 +52,7 @@ case $purpose in
     run) wanted="$wanted$bpf" ;;
     dev) ;;
     test) wanted="$wanted$bpf$tests" ;;
-    bench) wanted="$wanted$bpf$tests$benches" ;;
+    bench) wanted="$wanted$bpf$tests" ;;
     kernels) wanted="$wanted$bpf$tests$kernels" ;;
     *) echo "packages.sh: run, dev, test, bench or kernels, not $purpose" >&2; exit 2 ;;
 esac

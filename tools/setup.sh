@@ -12,6 +12,7 @@ root=$(dirname "$tools")
 cd "$root"
 
 "$tools/packages.sh" "$purpose"
+case $purpose in test | bench | kernels) "$tools/chart_tools.sh" > /dev/null ;; esac
 python=$("$tools/python.sh")
 
 made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)
