@@ -11,8 +11,9 @@ import os
 import shlex
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rendering import Manifests, of_kind
@@ -31,13 +32,22 @@ def free_port() -> int:
 
 
 class Pod(RunningAgent):
-    """The agent of the rendered DaemonSet, as one node runs it. `secrets` are the files of each Secret by its name."""
+    """The agent of the rendered DaemonSet, as one node runs it.
 
-    def __init__(self, folder: Path, manifests: Manifests, secrets: Mapping[str, Mapping[str, str]] = {}) -> None:
+    `secrets` are the files of each Secret by its name; with `only` these system calls are allowed and no others.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        manifests: Manifests,
+        secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+        only: Sequence[str] = (),
+    ) -> None:
         [pods] = of_kind(manifests, "DaemonSet")
         self.spec: dict[str, Any] = pods["spec"]["template"]["spec"]
         [self.container] = self.spec["containers"]
-        self.folder, self._secrets = folder, secrets
+        self.folder, self._secrets, self._only = folder, secrets, only
         self.python = public_python()[0]
         self._config_maps = {one["metadata"]["name"]: one["data"] for one in of_kind(manifests, "ConfigMap")}
         self.port = self.container["ports"][0]["containerPort"]
@@ -80,8 +90,10 @@ class Pod(RunningAgent):
         python, environment = public_python()
         filtered = Path(environment["PYTHONPATH"]) / "filtered.py"
         filtered.write_text(Path(__file__).with_name("filtered.py").read_text())
-        if self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
-            prefix += [python, str(filtered), ",".join(self.capabilities)]
+        if self._only:
+            prefix += [python, str(filtered), "only", ",".join(self._only)]
+        elif self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
+            prefix += [python, str(filtered), "default", ",".join(self.capabilities)]
         return prefix
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
