@@ -12,8 +12,8 @@ function install_scalpels {
     else
         install_package python3-bcc kernel-devel
     fi
-    # A venv of its own: with the distribution's packages, where bcc is, and without OpenStack's pins.
-    /usr/bin/python3 -m venv --system-site-packages "$SCALPELS_VENV"
+    # A venv of its own: with the distribution's packages and without OpenStack's pins.
+    "$SCALPELS_PYTHON" -m venv --system-site-packages "$SCALPELS_VENV"
     "$SCALPELS_VENV/bin/pip" install --quiet "$SCALPELS_DIR"
 }
 
@@ -21,7 +21,7 @@ function configure_scalpels {
     # The agent takes a file from root alone where it names tracers of its own.
     sudo install -d -m 755 "$(dirname "$SCALPELS_CONF")"
     printf 'tracers: %s\n' "$SCALPELS_TRACERS" | sudo tee "$SCALPELS_CONF" > /dev/null
-    "$SCALPELS_VENV/bin/scalpels" check "$SCALPELS_CONF"
+    "$SCALPELS_VENV/bin/scalpels" check --config.file="$SCALPELS_CONF"
 }
 
 function start_scalpels {

@@ -41,6 +41,7 @@ postgresql                  glob:/usr/lib/postgresql/*/bin/postgres
 apache2-bin                 command:apache2
 nginx                       command:nginx
 npm                         command:npm
+shellcheck                  command:shellcheck
 golang-go                   command:go
 uwsgi-core                  command:uwsgi-core
 uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
