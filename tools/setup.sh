@@ -30,6 +30,7 @@ options=
 if [ "$python" = /usr/bin/python3 ]; then
     options=--system-site-packages  # bcc is there, and nowhere else
 fi
+if [ -L .venv ]; then rm .venv; fi  # another checkout's: to clear it would clear theirs
 # The scripts in bin/ hold the folder's path: all is made anew when that or Python is another.
 if [ "$(readlink -f .venv/bin/python)" != "$(readlink -f "$python")" ] ||
     ! head -n 1 .venv/bin/pip 2> /dev/null | grep -q "^#!$root/.venv/bin/python"; then
