@@ -208,12 +208,12 @@ static __always_inline u64 bring_text(struct pass *pass, struct stream *stream, 
         __builtin_memcpy(pass->scan, pass->head + offset, HEAD_BYTES);
     }
     length = stream->skip < pass->left ? stream->skip : pass->left;
-    if (length > READ_AT_ONCE - HEAD_BYTES)
-        length = READ_AT_ONCE - HEAD_BYTES;
+    if (length > READ_AT_ONCE - here)
+        length = READ_AT_ONCE - here;
     reader->length = here + length;
     BOUND(here, 127);
-    BOUND(length, 255);
-    if (here > HEAD_BYTES || bpf_probe_read_user(pass->scan + here, length, (void *)pass->at)) {
+    BOUND(length, 511);
+    if (here > HEAD_BYTES || length > READ_AT_ONCE || bpf_probe_read_user(pass->scan + here, length, (void *)pass->at)) {
         reader->text.said = SQL_CUT;
         reader->length = 0;
         return 0;
