@@ -39,12 +39,13 @@ bench:  ## run the benchmarks in turn and print their tables (ARGS='name …' fo
 	@tools/setup.sh bench
 	@tools/bench.sh $(ARGS)
 
-update:  ## write the generated parts of README.md and docs/ anew
+update:  ## write what is generated anew: parts of README.md and docs/, dashboards, rules and runbooks
 	@tools/setup.sh dev
 	@tools/owner.sh $(PYTHON) tools/readme_tables.py
+	@tools/owner.sh $(PYTHON) -m dashboards
 
 verify: update  ## update, and fail if that changed anything
-	@tools/owner.sh git diff --exit-code -- README.md docs
+	@tools/owner.sh git diff --exit-code -- README.md docs dashboards
 
 clean:  ## remove .venv and every cache
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
