@@ -64,6 +64,7 @@ def settings(workers: Path, port: int) -> str:
         "budgets: {overhead: 1}\n"
         "tracers:\n"
         f"  port: {{port: {port}}}\n"
+        "  sql: {digests: 50}\n"
         "  broken: {command: /bin/false}\n"
         f"  garbage:\n    command: [/usr/bin/python3, -S, {workers}/prints_garbage.py, garbage]\n"
         "    format: samples\n    mode: ticked\n"
