@@ -1,0 +1,474 @@
+/* Reads oslo.messaging's envelopes in the bodies that amqp.bpf.c comes to, and pairs calls with their replies.
+ *
+ * A body is JSON within JSON: the name of a method, the class of an exception stand near its head, the id of a call
+ * behind the arguments, before the context of the request. So the head is looked at, and of the rest no more than the
+ * last TAIL_BYTES, up to the id.
+ */
+
+enum { BODY_UNKNOWN, BODY_PLAIN, BODY_REQUEST, BODY_REPLY, BODY_NOTICE, BODY_READ }; /* kinds; amqp.bpf.c knows PLAIN */
+enum { REPLY_FAILED = 1, REPLY_GOES_ON = 2, HAS_ID = 4 };
+enum { RPC_OTHER_SIDE, RPC_CLIENT, RPC_SERVER, RPC_BROKER };
+enum { LEG_REQUEST, LEG_REPLY };
+enum { KIND_CALL, KIND_CAST, KIND_FANOUT };
+enum { FLIGHT_CALL = 1, FLIGHT_WORK, FLIGHT_BROKER, FLIGHT_EARLY }; /* in the order of ROLES in rpc.py */
+
+#define TAIL_BYTES 8192
+#define SCAN_STEPS (WINDOW_BYTES / 8)
+#define OVERLAP 64 /* more than an id with its key has */
+#define ID_BYTES 32
+#define SHORTEST_ENVELOPE 56
+#define BODY_TURNS 1
+#define FLIGHTS 16384
+
+#define PACKED(s, k)                                                                                                   \
+    ((u64)(u8)(s)[(k)] | (u64)(u8)(s)[(k) + 1] << 8 | (u64)(u8)(s)[(k) + 2] << 16 | (u64)(u8)(s)[(k) + 3] << 24 |      \
+     (u64)(u8)(s)[(k) + 4] << 32 | (u64)(u8)(s)[(k) + 5] << 40 | (u64)(u8)(s)[(k) + 6] << 48 |                         \
+     (u64)(u8)(s)[(k) + 7] << 56)
+#define ENVELOPE "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\""
+#define CALL_ID "\\\"_msg_id\\\": \\\""
+#define UNIQUE_ID "\"_unique_id\\\": " /* no eight bytes of which stand in the other one */
+
+struct rpc_call { /* key */
+    u32 program;
+    u32 leg; /* at a broker */
+    u64 method;
+};
+struct rpc_kind {
+    u32 program;
+    u8 side;
+    u8 what;
+    u16 unused;
+    u64 method;
+};
+struct rpc_failure {
+    u32 program;
+    u32 side;
+    u64 method;
+    u64 exception;
+};
+struct rpc_client_times {
+    u64 sum;
+    u64 counts[RPC_CLIENT_SLOTS];
+};
+struct rpc_server_times {
+    u64 sum;
+    u64 counts[RPC_SERVER_SLOTS];
+};
+struct rpc_broker_times {
+    u64 sum;
+    u64 counts[RPC_BROKER_SLOTS];
+};
+struct flight_of {
+    u64 id;
+    u64 role;
+};
+struct rpc_flight {
+    u64 at;
+    u64 method;
+    u32 program;
+    u32 expires; /* milliseconds */
+    u32 overdue; /* has been counted as unanswered */
+    u32 leg;
+};
+
+BPF_TABLE("hash", struct rpc_call, struct rpc_client_times, rpc_client, RPC_CLIENT_ENTRIES);
+BPF_TABLE("hash", struct rpc_call, struct rpc_server_times, rpc_server, RPC_SERVER_ENTRIES);
+BPF_TABLE("hash", struct rpc_call, struct rpc_broker_times, rpc_broker, RPC_BROKER_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_kind, u64, rpc_messages, RPC_MESSAGES_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_failure, u64, rpc_failures, RPC_FAILURES_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_kind, u64, rpc_oddities, 1000);
+BPF_TABLE("hash", struct flight_of, struct rpc_flight, rpc_flights, FLIGHTS);
+BPF_PERCPU_ARRAY(rpc_blank, struct rpc_client_times, 1); /* never written to; the largest value */
+
+/* ------------------------------------------------------------------ counting */
+
+static __always_inline void count_rpc_client(struct rpc_call *key, u64 spent)
+{
+    struct rpc_client_times *found = rpc_client.lookup(key);
+    if (!found) {
+        int zero = 0;
+        struct rpc_client_times *nothing = rpc_blank.lookup(&zero);
+        if (nothing)
+            rpc_client.insert(key, nothing);
+        found = rpc_client.lookup(key);
+    }
+    if (!found) {
+        lose(LOST_RPC_FULL);
+        return;
+    }
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, RPC_CLIENT_FIRST, RPC_CLIENT_SLOTS);
+    asm volatile("" : "+r"(slot));
+    if (slot < RPC_CLIENT_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
+}
+
+static __always_inline void count_rpc_server(struct rpc_call *key, u64 spent)
+{
+    struct rpc_server_times *found = rpc_server.lookup(key);
+    if (!found) {
+        int zero = 0;
+        struct rpc_server_times *nothing = (struct rpc_server_times *)rpc_blank.lookup(&zero);
+        if (nothing)
+            rpc_server.insert(key, nothing);
+        found = rpc_server.lookup(key);
+    }
+    if (!found) {
+        lose(LOST_RPC_FULL);
+        return;
+    }
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, RPC_SERVER_FIRST, RPC_SERVER_SLOTS);
+    asm volatile("" : "+r"(slot));
+    if (slot < RPC_SERVER_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
+}
+
+static __always_inline void count_rpc_broker(struct rpc_call *key, u64 spent)
+{
+    struct rpc_broker_times *found = rpc_broker.lookup(key);
+    if (!found) {
+        int zero = 0;
+        struct rpc_broker_times *nothing = (struct rpc_broker_times *)rpc_blank.lookup(&zero);
+        if (nothing)
+            rpc_broker.insert(key, nothing);
+        found = rpc_broker.lookup(key);
+    }
+    if (!found) {
+        lose(LOST_RPC_FULL);
+        return;
+    }
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, RPC_BROKER_FIRST, RPC_BROKER_SLOTS);
+    asm volatile("" : "+r"(slot));
+    if (slot < RPC_BROKER_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
+}
+
+static __always_inline void count_rpc_message(u32 program, u32 side, u32 what, u64 method)
+{
+    struct rpc_kind key = {program, side, what, 0, method};
+    u64 none = 0, *count = rpc_messages.lookup_or_try_init(&key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+enum { DUPLICATE, LATE_REPLY, UNAWAITED_REPLY, ODDITIES }; /* in the order of ODDITIES in rpc.py */
+
+static __always_inline void count_oddity(u32 program, u32 side, u32 what, u64 method)
+{
+    struct rpc_kind key = {program, side, what, 0, method};
+    u64 none = 0, *count = rpc_oddities.lookup_or_try_init(&key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+static __always_inline void count_rpc_failure(u32 program, u32 side, u64 method, u64 exception)
+{
+    struct rpc_failure key = {program, side, method, exception};
+    u64 none = 0, *count = rpc_failures.lookup_or_try_init(&key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+/* ------------------------------------------------------------------ pairing */
+
+static __always_inline void begin_flight(struct pass *pass, struct content *content, struct flight_of *key, u32 side)
+{
+    struct rpc_flight flight = {pass->now, content->name, pass->program, content->expires};
+    if (!rpc_flights.insert(key, &flight))
+        return;
+    struct rpc_flight *known = rpc_flights.lookup(key);
+    if (!known) {
+        lose(LOST_RPC_FULL);
+        return;
+    }
+    count_oddity(pass->program, side, DUPLICATE, content->name);
+    if (side == RPC_SERVER)
+        rpc_flights.update(key, &flight); /* who works on it now */
+}
+
+static __always_inline void request_came(struct pass *pass, struct conn *conn, struct content *content)
+{
+    struct flight_of key = {content->id, FLIGHT_CALL};
+    u32 sent = pass->direction == SENT;
+    if (conn->side == SERVER) {
+        key.role = FLIGHT_BROKER;
+        if (!sent) {
+            begin_flight(pass, content, &key, RPC_BROKER);
+            return;
+        }
+        struct rpc_flight *flight = rpc_flights.lookup(&key);
+        if (flight && !flight->leg) {
+            struct rpc_call call = {pass->program, LEG_REQUEST, content->name};
+            flight->leg = 1;
+            count_rpc_broker(&call, pass->now - flight->at);
+        }
+        return;
+    }
+    if (!sent) {
+        key.role = FLIGHT_WORK;
+        begin_flight(pass, content, &key, RPC_SERVER);
+        return;
+    }
+    key.role = FLIGHT_EARLY;
+    struct rpc_flight *early = rpc_flights.lookup(&key);
+    if (!early) {
+        key.role = FLIGHT_CALL;
+        begin_flight(pass, content, &key, RPC_CLIENT);
+        return;
+    }
+    /* The reply was read before this send had returned: the call took no longer than that. */
+    struct rpc_call call = {pass->program, 0, content->name};
+    if (early->leg)
+        count_rpc_failure(pass->program, RPC_CLIENT, content->name, early->method);
+    rpc_flights.delete(&key);
+    count_rpc_client(&call, 0);
+}
+
+static __always_inline void reply_came(struct pass *pass, struct conn *conn, struct content *content)
+{
+    struct flight_of key = {content->id, FLIGHT_CALL};
+    u32 sent = pass->direction == SENT, side = sent ? RPC_SERVER : RPC_CLIENT;
+    if (conn->side == SERVER)
+        key.role = FLIGHT_BROKER;
+    else if (sent)
+        key.role = FLIGHT_WORK;
+    if (content->flags & REPLY_GOES_ON)
+        return;
+    struct rpc_flight *flight = rpc_flights.lookup(&key);
+    struct rpc_call call = {pass->program, 0, 0};
+    if (!flight) {
+        if (key.role == FLIGHT_CALL) {
+            struct rpc_flight early = {pass->now, content->name, pass->program, 0, 0, content->flags & REPLY_FAILED};
+            key.role = FLIGHT_EARLY;
+            if (rpc_flights.insert(&key, &early))
+                lose(LOST_RPC_FULL);
+        }
+        return;
+    }
+    call.method = flight->method;
+    if (key.role == FLIGHT_BROKER) {
+        if (!sent) {
+            flight->at = pass->now;
+            flight->leg = 2;
+            return;
+        }
+        call.leg = LEG_REPLY;
+        if (flight->leg == 2)
+            count_rpc_broker(&call, pass->now - flight->at);
+        rpc_flights.delete(&key);
+        return;
+    }
+    u64 spent = pass->now - flight->at;
+    u32 late = flight->overdue || (flight->expires && spent > flight->expires * 1000000ULL);
+    rpc_flights.delete(&key);
+    if (content->flags & REPLY_FAILED)
+        count_rpc_failure(pass->program, side, call.method, content->name);
+    if (key.role == FLIGHT_WORK)
+        count_rpc_server(&call, spent);
+    else if (late)
+        count_oddity(pass->program, side, LATE_REPLY, call.method);
+    else
+        count_rpc_client(&call, spent);
+}
+
+/* Everything that is to be known of the message has been read. */
+static __always_inline void rpc_came(struct pass *pass, struct conn *conn, struct content *content)
+{
+    u32 kind = content->kind, sent = pass->direction == SENT;
+    u32 side = conn->side == SERVER ? RPC_BROKER : sent ? RPC_CLIENT : RPC_SERVER;
+    content->kind = BODY_READ;
+    if (content->method == MESSAGE_RETURN)
+        return;
+    if (kind == BODY_REPLY) {
+        if (content->flags & HAS_ID)
+            reply_came(pass, conn, content);
+        return;
+    }
+    if (kind != BODY_REQUEST)
+        return;
+    if (content->flags & HAS_ID)
+        request_came(pass, conn, content);
+    if (side != RPC_BROKER || !sent)
+        count_rpc_message(pass->program, side, content->flags & HAS_ID ? KIND_CALL : KIND_CAST, content->name);
+}
+
+/* ------------------------------------------------------------------ the envelope */
+
+/* Letters of the name that begins at PLACE, up to a backslash: an escaped quote ends it. */
+static __always_inline void spell(struct pass *pass)
+{
+    volatile u64 *length = &pass->words[3];
+    u64 place = PLACE(pass);
+    *length = 0;
+    for (u32 n = 0; n < 64; n += 8) {
+        u64 same = window_word(pass, place + n) ^ 0x5c5c5c5c5c5c5c5cULL;
+        u64 hit = (same - 0x0101010101010101ULL) & ~same & 0x8080808080808080ULL;
+        if (hit) {
+            *length = n + ((((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56);
+            break;
+        }
+    }
+    SPELT(pass) = *length;
+}
+
+/* The head of a body is in the window. */
+static __always_inline void read_envelope(struct pass *pass, struct content *content, u64 here)
+{
+    u64 key = window_word(pass, 44);
+    content->kind = BODY_PLAIN;
+    if (here < SHORTEST_ENVELOPE || window_word(pass, 0) != PACKED(ENVELOPE, 0) ||
+        window_word(pass, 8) != PACKED(ENVELOPE, 8) || window_word(pass, 24) != PACKED(ENVELOPE, 24) ||
+        window_word(pass, 32) != PACKED(ENVELOPE, 32))
+        return;
+    content->from = content->size > TAIL_BYTES + OVERLAP ? content->size - TAIL_BYTES : OVERLAP;
+    PLACE(pass) = 0;
+    if (key == PACKED("method\\\"", 0)) {
+        content->kind = BODY_REQUEST;
+        PLACE(pass) = 56;
+    } else if (key == PACKED("result\\\"", 0)) {
+        content->kind = BODY_REPLY;
+        if (window_word(pass, 54) == PACKED("null, \\\"", 0) && window_word(pass, 73) == PACKED("\\\"{\\\\\\\"", 0)) {
+            content->flags = REPLY_FAILED;
+            PLACE(pass) = 95;
+        }
+    }
+    if (!PLACE(pass))
+        return;
+    spell(pass);
+    content->name = SPELT(pass) ? number_of_name(pass) : NAME_OTHER;
+}
+
+#define FOUND(pass) (*(volatile u64 *)&(pass)->words[5]) /* 0: nothing; else where a key begins, and 1 */
+#define WHICH(pass) (*(volatile u64 *)&(pass)->words[6])
+enum { THE_CALL_ID, THE_UNIQUE_ID };
+
+#define IS_PART(key, k) (word == PACKED(key, k))
+#define IS_PART_OF(key)                                                                                                \
+    (IS_PART(key, 0) || IS_PART(key, 1) || IS_PART(key, 2) || IS_PART(key, 3) || IS_PART(key, 4) || IS_PART(key, 5) || \
+     IS_PART(key, 6) || IS_PART(key, 7))
+
+/* Where the word stands in the key. */
+#define PART(key) ((word == PACKED(key, 1)) + 2 * (word == PACKED(key, 2)) + 3 * (word == PACKED(key, 3)) + 4 * (word == PACKED(key, 4)) + 5 * (word == PACKED(key, 5)) + 6 * (word == PACKED(key, 6)) + 7 * (word == PACKED(key, 7)))
+
+/* Looks for the first of the keys in `here` bytes, eight at a time: wherever one begins, it has one of these words whole. */
+static __always_inline void find_key(struct pass *pass, u64 here)
+{
+    volatile u64 *at = &pass->words[7];
+    FOUND(pass) = 0;
+    *at = 0;
+    for (u32 n = 0; n < SCAN_STEPS; n++) {
+        u64 place = *at;
+        if (place >= here)
+            return;
+        u64 word = window_word(pass, place);
+        if (IS_PART_OF(CALL_ID) || IS_PART_OF(UNIQUE_ID))
+            break;
+        *at = place + 8;
+    }
+    u64 word = window_word(pass, *at);
+    WHICH(pass) = IS_PART_OF(UNIQUE_ID);
+    FOUND(pass) = *at + 8 - PART(CALL_ID) - PART(UNIQUE_ID);
+}
+
+/* True when there is nothing more to be looked for. */
+static __always_inline int read_key(struct pass *pass, struct content *content, u64 here)
+{
+    u64 begin = FOUND(pass) - 8, value = begin + sizeof(CALL_ID) - 1;
+    if (!FOUND(pass))
+        return 0;
+    if (WHICH(pass) == THE_UNIQUE_ID)
+        return 1;
+    if (value + ID_BYTES + 8 > here)
+        return 0;
+    u64 id = mixed(mixed(window_word(pass, value), window_word(pass, value + 8)), window_word(pass, value + 16));
+    content->id = mixed(id, window_word(pass, value + 24));
+    content->flags |= HAS_ID;
+    if (begin >= 8 && window_word(pass, begin - 8) == PACKED(" false, ", 0))
+        content->flags |= REPLY_GOES_ON;
+    return 1;
+}
+
+/* So much of the frame's payload has been looked at; behind its end comes one byte more. */
+static __always_inline void use_body(struct pass *pass, struct stream *stream, struct side_of_amqp *side, u64 some)
+{
+    struct content *content = &side->content;
+    u64 ends = some >= side->left;
+    use(pass, stream, 0, some + ends);
+    side->left -= some;
+    content->done += some;
+    if (!ends)
+        return;
+    side->mode = AT_FRAME;
+    if (content->done >= content->size)
+        count_content(pass, content);
+}
+
+static __always_inline void read_body(struct pass *pass, struct conn *conn, struct stream *stream,
+                                      struct side_of_amqp *side)
+{
+    struct content *content = &side->content;
+    u64 there = THERE(pass), left = side->left, here = there < left ? there : left;
+    if (here > WINDOW_BYTES)
+        here = WINDOW_BYTES;
+    if (content->kind == BODY_UNKNOWN) {
+        if (here < left && here < WINDOW_BYTES) {
+            wait_for_more(pass, stream);
+            return;
+        }
+        read_envelope(pass, content, here);
+    }
+    if (content->kind == BODY_PLAIN || content->kind == BODY_READ) {
+        use_body(pass, stream, side, left);
+        return;
+    }
+    if (content->from > content->done) {
+        u64 jump = content->from - content->done;
+        use_body(pass, stream, side, jump < left ? jump : left);
+        return;
+    }
+    find_key(pass, here);
+    if (read_key(pass, content, here) || (here == left && content->done + left >= content->size)) {
+        if (!FOUND(pass))
+            lose(LOST_UNREAD);
+        rpc_came(pass, conn, content);
+        use_body(pass, stream, side, left);
+    } else if (here == left) {
+        use_body(pass, stream, side, left); /* it goes on in another frame */
+    } else if (here > 2 * OVERLAP) {
+        use_body(pass, stream, side, here - OVERLAP);
+    } else {
+        wait_for_more(pass, stream);
+    }
+}
+
+int rpc_body(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    for (int turn = 0; turn < BODY_TURNS; turn++) {
+        if (!pass->left && !next_piece(pass))
+            return 0;
+        if (!bring(pass, stream))
+            return amqp_lost_its_way(conn);
+        if (THERE(pass))
+            read_body(pass, conn, stream, side);
+        if (side->mode == AT_FRAME)
+            break;
+    }
+    if (!pass->left && !pass->rest)
+        return 0;
+    return amqp_goes_on(at, pass, conn, side->mode == AT_FRAME ? CALL_AMQP_FRAMES : CALL_RPC_BODY);
+}
