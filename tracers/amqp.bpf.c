@@ -18,6 +18,7 @@ enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 #define WINDOW_BYTES 256        /* of a stream that are looked at in one go */
 #define NAME_BYTES 63
 #define FRAMES_A_RUN 6
+#define PIECES_A_TURN 32
 #define LONGEST_FRAME (1U << 30) /* RabbitMQ's largest message has 512 MB, in one frame where there is no limit */
 #define PARTIALS 4096
 #define AMQP_TEXTS 4096
@@ -98,7 +99,7 @@ BPF_TABLE("lru_hash", u64, u64, amqp_names, 8192); /* a name as it came → its 
 
 static __always_inline u64 window_word(struct pass *pass, u64 place)
 {
-    asm volatile("%0 &= 255" : "+r"(place));
+    asm volatile("%0 &= 511" : "+r"(place));
     return *(u64 *)(pass->scan + place);
 }
 
@@ -118,18 +119,36 @@ static __always_inline u64 window_32(struct pass *pass, u64 place)
     return (u64)window_16(pass, place) << 16 | window_16(pass, place + 2);
 }
 
+/* Passes over what is to be skipped, to a piece that has something left. False where there is none. */
+static __always_inline int go_to_next(struct pass *pass, struct stream *stream)
+{
+    for (u32 n = 0; n < PIECES_A_TURN; n++) {
+        u64 skip = stream->skip, left = pass->left, all = left + pass->rest;
+        if (skip >= all) {
+            stream->skip = skip - all;
+            pass->left = pass->rest = 0;
+            return 0;
+        }
+        if (skip < left) {
+            pass->at += skip;
+            pass->left = left - skip;
+            stream->skip = 0;
+            return 1;
+        }
+        stream->skip = skip - left;
+        pass->left = 0;
+        if (!next_piece(pass))
+            return 0;
+    }
+    return 1;
+}
+
 /* Brings what comes next of a direction into the window, behind what was kept. False where it cannot be had. */
 static __always_inline int bring(struct pass *pass, struct stream *stream)
 {
-    u64 skip = stream->skip, left = pass->left;
-    if (skip) {
-        u64 some = skip < left ? skip : left;
-        pass->at += some;
-        pass->left = left = left - some;
-        stream->skip = skip - some;
-    }
+    u64 left = pass->left;
     THERE(pass) = 0;
-    if (!left)
+    if (!left || stream->skip)
         return 1;
     u32 have = stream->have, more = left < WINDOW_BYTES ? left : WINDOW_BYTES;
     asm volatile("%0 &= 255" : "+r"(have));
@@ -571,7 +590,7 @@ int amqp_frames(struct exited *at)
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
     for (int turn = 0; turn < FRAMES_A_RUN; turn++) {
-        if (!pass->left && !next_piece(pass))
+        if (!go_to_next(pass, stream))
             return 0;
         if (side->mode == AT_BODY) {
 #ifdef SWITCH_RPC

@@ -13,11 +13,11 @@ enum { KIND_CALL, KIND_CAST, KIND_FANOUT };
 enum { FLIGHT_CALL = 1, FLIGHT_WORK, FLIGHT_BROKER, FLIGHT_EARLY }; /* in the order of ROLES in rpc.py */
 
 #define TAIL_BYTES 8192
-#define SCAN_STEPS (WINDOW_BYTES / 8)
+#define SCAN_BYTES_OF_BODY 448 /* that are looked at in one go where there is nothing else */
 #define OVERLAP 64 /* more than an id with its key has */
 #define ID_BYTES 32
 #define SHORTEST_ENVELOPE 56
-#define BODY_TURNS 1
+#define SCAN_TURNS 12
 #define FLIGHTS 16384
 
 #define PACKED(s, k)                                                                                                   \
@@ -359,12 +359,12 @@ enum { THE_CALL_ID, THE_UNIQUE_ID };
 #define PART(key) ((word == PACKED(key, 1)) + 2 * (word == PACKED(key, 2)) + 3 * (word == PACKED(key, 3)) + 4 * (word == PACKED(key, 4)) + 5 * (word == PACKED(key, 5)) + 6 * (word == PACKED(key, 6)) + 7 * (word == PACKED(key, 7)))
 
 /* Looks for the first of the keys in `here` bytes, eight at a time: wherever one begins, it has one of these words whole. */
-static __always_inline void find_key(struct pass *pass, u64 here)
+static __always_inline void find_key(struct pass *pass, u64 here, u32 steps)
 {
     volatile u64 *at = &pass->words[7];
     FOUND(pass) = 0;
     *at = 0;
-    for (u32 n = 0; n < SCAN_STEPS; n++) {
+    for (u32 n = 0; n < steps; n++) {
         u64 place = *at;
         if (place >= here)
             return;
@@ -373,6 +373,8 @@ static __always_inline void find_key(struct pass *pass, u64 here)
             break;
         *at = place + 8;
     }
+    if (*at >= here)
+        return;
     u64 word = window_word(pass, *at);
     WHICH(pass) = IS_PART_OF(UNIQUE_ID);
     FOUND(pass) = *at + 8 - PART(CALL_ID) - PART(UNIQUE_ID);
@@ -411,8 +413,9 @@ static __always_inline void use_body(struct pass *pass, struct stream *stream, s
         count_content(pass, content);
 }
 
+/* `place`: of the program to go on with, if it is not this one. */
 static __always_inline void read_body(struct pass *pass, struct conn *conn, struct stream *stream,
-                                      struct side_of_amqp *side)
+                                      struct side_of_amqp *side, u32 *place)
 {
     struct content *content = &side->content;
     u64 there = THERE(pass), left = side->left, here = there < left ? there : left;
@@ -434,7 +437,7 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
         use_body(pass, stream, side, jump < left ? jump : left);
         return;
     }
-    find_key(pass, here);
+    find_key(pass, here, WINDOW_BYTES / 8);
     if (read_key(pass, content, here) || (here == left && content->done + left >= content->size)) {
         if (!FOUND(pass))
             lose(LOST_UNREAD);
@@ -444,6 +447,7 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
         use_body(pass, stream, side, left); /* it goes on in another frame */
     } else if (here > 2 * OVERLAP) {
         use_body(pass, stream, side, here - OVERLAP);
+        *place = CALL_RPC_SCAN;
     } else {
         wait_for_more(pass, stream);
     }
@@ -458,17 +462,48 @@ int rpc_body(struct exited *at)
     struct amqp *amqp = (struct amqp *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
     struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
-    for (int turn = 0; turn < BODY_TURNS; turn++) {
-        if (!pass->left && !next_piece(pass))
-            return 0;
-        if (!bring(pass, stream))
-            return amqp_lost_its_way(conn);
-        if (THERE(pass))
-            read_body(pass, conn, stream, side);
-        if (side->mode == AT_FRAME)
-            break;
-    }
+    u32 place = CALL_RPC_BODY;
+    if (!go_to_next(pass, stream))
+        return 0;
+    if (!bring(pass, stream))
+        return amqp_lost_its_way(conn);
+    if (THERE(pass))
+        read_body(pass, conn, stream, side, &place);
     if (!pass->left && !pass->rest)
         return 0;
-    return amqp_goes_on(at, pass, conn, side->mode == AT_FRAME ? CALL_AMQP_FRAMES : CALL_RPC_BODY);
+    return amqp_goes_on(at, pass, conn, side->mode == AT_FRAME ? CALL_AMQP_FRAMES : place);
+}
+
+/* Goes on to where a key may be: the rest of a body that has none in its first window. */
+int rpc_scan(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    FOUND(pass) = 0;
+    for (int turn = 0; turn < SCAN_TURNS; turn++) {
+        u64 piece = pass->left, left = side->left;
+        if (stream->have || stream->skip || piece < SCAN_BYTES_OF_BODY || left <= SCAN_BYTES_OF_BODY || side->mode != AT_BODY)
+            break;
+        if (bpf_probe_read_user(pass->scan, SCAN_BYTES_OF_BODY, (void *)pass->at))
+            break;
+        find_key(pass, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 8);
+        u64 some = FOUND(pass) ? FOUND(pass) - 8 : SCAN_BYTES_OF_BODY - OVERLAP;
+        if (FOUND(pass) && some < OVERLAP)
+            break;
+        if (FOUND(pass))
+            some -= 8; /* what stands before it matters too */
+        pass->at += some;
+        pass->left = piece - some;
+        side->left = left - some;
+        side->content.done += some;
+        if (FOUND(pass))
+            break;
+    }
+    int more = !FOUND(pass) && pass->left >= SCAN_BYTES_OF_BODY && side->left > SCAN_BYTES_OF_BODY;
+    return amqp_goes_on(at, pass, conn, more ? CALL_RPC_SCAN : CALL_RPC_BODY);
 }

@@ -17,7 +17,6 @@ from scalpels_exporter.declare import (
     Counter,
     Distribution,
     Field,
-    Gauge,
     Histogram,
     Kernel,
     Parser,
@@ -75,7 +74,7 @@ TRACER = Tracer(
     ),
     runs=Parser(
         host="wire",
-        programs=("rpc_body",),
+        programs=("rpc_body", "rpc_scan"),
         tables=(
             Table("rpc_client", CALL, (Distribution("scalpels_rpc_client_seconds"),)),
             Table("rpc_server", CALL, (Distribution("scalpels_rpc_server_seconds"),)),
