@@ -10,18 +10,22 @@ enum { /* in the order of METHODS in amqp.py */
     MESSAGE_REJECT, MESSAGE_CONFIRM, MESSAGE_REFUSE
 };
 enum { NO_CONTENT, TO_HEADER, TO_BODY };       /* phases of a content */
+enum { BODY_UNKNOWN, BODY_PLAIN, BODY_REQUEST, BODY_REPLY, BODY_NOTICE, BODY_READ }; /* kinds; rpc.bpf.c tells which */
 enum { AT_FRAME, AT_EXCHANGE, AT_BODY };       /* of a direction: what comes next */
 enum { NAME_OTHER, NAME_NONE, NAME_DEFAULT, NAMES_BEGIN = 16 }; /* numbers of names without a text */
+enum { LOST_FRAME, A_FRAME, UNKNOWN_NAME, MANY_TAGS }; /* what was made of the bytes */
 enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 
 #define METHOD(class, method) ((u32)(class) << 16 | (method))
 #define WINDOW_BYTES 256        /* of a stream that are looked at in one go */
 #define NAME_BYTES 63
-#define FRAMES_A_RUN 6
+#define FRAMES_A_RUN 4
 #define PIECES_A_TURN 32
 #define LONGEST_FRAME (1U << 30) /* RabbitMQ's largest message has 512 MB, in one frame where there is no limit */
 #define PARTIALS 4096
 #define AMQP_TEXTS 4096
+#define TAGS 64                 /* messages of a channel whose acknowledgements are waited for */
+#define SECOND 1000000000ULL
 #define FEWEST_FOLDED 12        /* hexadecimal digits at the end of a name that was generated */
 
 struct amqp_message { /* key of what is counted by exchange */
@@ -38,6 +42,18 @@ struct amqp_error {
     u16 what;
     u16 code;
 };
+struct amqp_ended {
+    u32 program;
+    u32 result;
+};
+struct amqp_ended_times {
+    u64 sum;
+    u64 counts[AMQP_CONFIRMS_SLOTS];
+};
+struct amqp_ack_times {
+    u64 sum;
+    u64 counts[AMQP_ACKS_SLOTS];
+};
 struct way { /* one direction of a connection */
     u64 inode;
     u64 direction;
@@ -46,6 +62,22 @@ struct channel_way {
     u64 inode;
     u32 direction;
     u32 channel;
+};
+struct channel_of {
+    u64 inode;
+    u64 channel;
+};
+struct tags {
+    u64 last;     /* tag that was given */
+    u64 first;    /* that may not be acknowledged yet */
+    u64 at[TAGS]; /* when, by tag; 0: is acknowledged */
+};
+struct amqp_channel {
+    u32 program;
+    u16 consumers;
+    u8 confirms;
+    u8 unused;
+    struct tags published, delivered;
 };
 struct partial {
     u8 bytes[WINDOW_BYTES];
@@ -68,23 +100,31 @@ struct content {
     u8 method;
     u8 phase;
     u8 redelivered;
+    u8 fanout;     /* the exchange is one that copies to all */
     u8 kind;       /* rpc's */
     u8 flags;      /* rpc's */
     u8 priority;   /* rpc's */
 };
 struct side_of_amqp {
     u64 left; /* bytes of the present frame's payload that are still to come */
+    u64 last; /* when bytes came */
     u8 mode;
     u8 unused[7];
     struct content content; /* the last one; others that are under way wait in amqp_contents */
 };
 struct amqp {
     struct side_of_amqp sides[2]; /* by direction */
+    u64 heartbeat;                /* nanoseconds; 0: none, or not known */
 };
 _Static_assert(sizeof(struct amqp) <= 8 * STATE_WORDS, "amqp");
 
 BPF_TABLE("percpu_hash", struct amqp_message, struct amqp_moved, amqp_messages, AMQP_MESSAGES_ENTRIES);
 BPF_TABLE("percpu_hash", struct amqp_error, u64, amqp_errors, AMQP_ERRORS_ENTRIES);
+BPF_TABLE("percpu_hash", u32, u64, amqp_missed, AMQP_MISSED_ENTRIES);
+BPF_TABLE("hash", struct amqp_ended, struct amqp_ended_times, amqp_confirms, AMQP_CONFIRMS_ENTRIES);
+BPF_TABLE("hash", u32, struct amqp_ack_times, amqp_acks, AMQP_ACKS_ENTRIES);
+BPF_TABLE("lru_hash", struct channel_of, struct amqp_channel, amqp_channels, 4096);
+BPF_PERCPU_ARRAY(amqp_blank, struct amqp_channel, 1); /* never written to; the largest value */
 BPF_TABLE("lru_hash", struct way, struct partial, amqp_partials, PARTIALS);
 BPF_TABLE("lru_hash", struct channel_way, struct content, amqp_contents, 4096);
 BPF_TABLE("hash", u64, struct amqp_text, amqp_texts, AMQP_TEXTS);
@@ -117,6 +157,11 @@ static __always_inline u32 window_16(struct pass *pass, u64 place)
 static __always_inline u64 window_32(struct pass *pass, u64 place)
 {
     return (u64)window_16(pass, place) << 16 | window_16(pass, place + 2);
+}
+
+static __always_inline u64 window_64(struct pass *pass, u64 place)
+{
+    return window_32(pass, place) << 32 | window_32(pass, place + 4);
 }
 
 /* Passes over what is to be skipped, to a piece that has something left. False where there is none. */
@@ -273,15 +318,23 @@ static __always_inline u64 letters_of_own(struct pass *pass, u64 length)
     return *run >= FEWEST_FOLDED && *digits ? length - *run : length;
 }
 
-/* The number of the name of SPELT letters at PLACE. */
-static __always_inline u64 number_of_name(struct pass *pass)
+/* The number of the name of SPELT letters at PLACE; 0 where amqp_learn must give it one. */
+static __always_inline u64 *number_of_name(struct pass *pass)
 {
     if (SPELT(pass) > NAME_BYTES)
         SPELT(pass) = NAME_BYTES;
-    u64 hash = hash_of_name(pass) | NAMES_BEGIN, *known = amqp_names.lookup(&hash);
-    if (known)
-        return *known;
-    u64 length = SPELT(pass), own = letters_of_own(pass, length), number = hash;
+    u64 hash = hash_of_name(pass) | NAMES_BEGIN;
+    return amqp_names.lookup(&hash);
+}
+
+/* A name that came for the first time, or was forgotten. Then pass->back goes on where it was found. */
+int amqp_learn(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    if (!pass)
+        return 0;
+    u64 hash = hash_of_name(pass) | NAMES_BEGIN, length = SPELT(pass), number = hash;
+    u64 own = letters_of_own(pass, length);
     if (own < 31 && own != length) {
         SPELT(pass) = own;
         number = mixed(hash_of_name(pass), '*') | NAMES_BEGIN;
@@ -290,7 +343,9 @@ static __always_inline u64 number_of_name(struct pass *pass)
         number = keep_text(pass, number, length, 0);
     }
     amqp_names.update(&hash, &number);
-    return number;
+    if (pass->runs++ < MOST_RUNS)
+        parsers.call(at, pass->back);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ counting */
@@ -328,6 +383,141 @@ static __always_inline void count_error(struct pass *pass, u32 what, u32 code)
         (*count)++;
     else
         lose(LOST_AMQP_FULL);
+}
+
+static __always_inline void count_missed(struct pass *pass, u64 many)
+{
+    u32 key = pass->program;
+    u64 none = 0, *count;
+    if (!is_on(SWITCH_AMQP))
+        return;
+    count = amqp_missed.lookup_or_try_init(&key, &none);
+    if (count)
+        *count += many;
+    else
+        lose(LOST_AMQP_FULL);
+}
+
+static __always_inline void count_confirm(struct pass *pass, u32 result, u64 spent)
+{
+    struct amqp_ended key = {pass->program, result};
+    struct amqp_ended_times *found = amqp_confirms.lookup(&key);
+    if (!found) {
+        int zero = 0;
+        struct amqp_ended_times *nothing = (struct amqp_ended_times *)amqp_blank.lookup(&zero);
+        if (nothing)
+            amqp_confirms.insert(&key, nothing);
+        found = amqp_confirms.lookup(&key);
+    }
+    if (!found) {
+        lose(LOST_AMQP_FULL);
+        return;
+    }
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, AMQP_CONFIRMS_FIRST, AMQP_CONFIRMS_SLOTS);
+    asm volatile("" : "+r"(slot));
+    if (slot < AMQP_CONFIRMS_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
+}
+
+static __always_inline void count_ack(struct pass *pass, u64 spent)
+{
+    u32 key = pass->program;
+    struct amqp_ack_times *found = amqp_acks.lookup(&key);
+    if (!found) {
+        int zero = 0;
+        struct amqp_ack_times *nothing = (struct amqp_ack_times *)amqp_blank.lookup(&zero);
+        if (nothing)
+            amqp_acks.insert(&key, nothing);
+        found = amqp_acks.lookup(&key);
+    }
+    if (!found) {
+        lose(LOST_AMQP_FULL);
+        return;
+    }
+    __sync_fetch_and_add(&found->sum, spent);
+    u64 slot = slot_of_ns(spent, AMQP_ACKS_FIRST, AMQP_ACKS_SLOTS);
+    asm volatile("" : "+r"(slot));
+    if (slot < AMQP_ACKS_SLOTS)
+        __sync_fetch_and_add(&found->counts[slot], 1);
+}
+
+/* ------------------------------------------------------------------ channels */
+
+/* What is known of a channel; 0 where there is no room. */
+static __always_inline struct amqp_channel *channel_here(struct pass *pass, u32 channel)
+{
+    struct channel_of key = {pass->inode, channel};
+    struct amqp_channel *found = amqp_channels.lookup(&key);
+    if (found)
+        return found;
+    int zero = 0;
+    struct amqp_channel *blank = amqp_blank.lookup(&zero);
+    if (blank)
+        amqp_channels.insert(&key, blank);
+    found = amqp_channels.lookup(&key);
+    if (found)
+        found->program = pass->program;
+    return found;
+}
+
+static __always_inline void forget_channel(struct pass *pass, u32 channel)
+{
+    struct channel_of key = {pass->inode, channel};
+    amqp_channels.delete(&key);
+}
+
+static __always_inline void give_tag(struct pass *pass, struct tags *tags, u64 tag)
+{
+    tags->last = tag;
+    tags->at[tag & (TAGS - 1)] = pass->now;
+}
+
+static __always_inline void take_tag(struct pass *pass, struct tags *tags, u64 tag, u32 confirms, u32 result)
+{
+    u64 place = tag & (TAGS - 1), at = tags->at[place], last = tags->last;
+    if (!tag || tag > last || tag + TAGS <= last || !at)
+        return; /* from before the tracer began, or its place has another one */
+    tags->at[place] = 0;
+    if (confirms)
+        count_confirm(pass, result, pass->now - at);
+    else
+        count_ack(pass, pass->now - at);
+}
+
+#define TAG(pass) (*(volatile u64 *)&(pass)->words[8]) /* for amqp_tags */
+#define CHANNEL(pass) (*(volatile u64 *)&(pass)->words[9])
+#define CONFIRMS(pass) (*(volatile u64 *)&(pass)->words[10])
+#define RESULT(pass) (*(volatile u64 *)&(pass)->words[11])
+
+/* All messages up to a tag are acknowledged. */
+int amqp_tags(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    if (!pass)
+        return 0;
+    struct channel_of key = {pass->inode, CHANNEL(pass)};
+    struct amqp_channel *channel = amqp_channels.lookup(&key);
+    if (channel) {
+        volatile u64 *from = &pass->words[7];
+        struct tags *tags = CONFIRMS(pass) ? &channel->published : &channel->delivered;
+        u64 tag = TAG(pass);
+        if (!tag)
+            tag = tags->last;
+        *from = tags->first > tag || tag - tags->first >= TAGS ? tag - (TAGS - 1) : tags->first;
+        tags->first = tag + 1;
+        for (u32 n = 0; n < TAGS; n++) {
+            u64 one = *from, bound = tag;
+            asm volatile("" : "+r"(bound));
+            if (one > bound)
+                break;
+            *from = one + 1;
+            take_tag(pass, tags, one, CONFIRMS(pass), RESULT(pass));
+        }
+    }
+    if ((pass->left || pass->rest) && pass->runs++ < MOST_RUNS)
+        parsers.call(at, CALL_AMQP_FRAMES);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ contents */
@@ -388,11 +578,46 @@ static __always_inline int direction_of(u32 method)
 
 /* ------------------------------------------------------------------ frames */
 
-/* A method's frame of `size` bytes is in the window as far as that reaches. */
-static __always_inline void amqp_method(struct pass *pass, struct conn *conn, struct content *content, u64 size)
+/* True where it is for several, which amqp_tags must see to. */
+static __always_inline int acknowledged(struct pass *pass, struct amqp_channel *channel, u32 negative, u32 by_client)
 {
-    u32 method = window_32(pass, 7), carried = 0, from_client = conn->side == CLIENT ? SENT : RECEIVED;
+    u64 tag = window_64(pass, 11);
+    u32 all = window_byte(pass, 19) & 1;
+    u32 method = by_client ? negative ? MESSAGE_NACK : MESSAGE_ACK : negative ? MESSAGE_REFUSE : MESSAGE_CONFIRM;
+    count_message(pass, method, NAME_NONE, 0, 0);
+    if (!channel || !is_on(SWITCH_AMQP))
+        return 0;
+    TAG(pass) = tag;
+    CONFIRMS(pass) = !by_client;
+    RESULT(pass) = negative;
+    if (!all)
+        take_tag(pass, by_client ? &channel->delivered : &channel->published, tag, !by_client, negative);
+    return all;
+}
+
+/* The exchange that a method names at `at` in the window: its length, its letters. 0 where it is not known yet. */
+static __always_inline u64 *exchange_at(struct pass *pass, struct content *content, u64 at)
+{
+    u64 length = window_byte(pass, at), *none = &content->size;
+    *none = NAME_OTHER;
+    content->fanout = 0;
+    PLACE(pass) = at + 1;
+    SPELT(pass) = length;
+    if (at + 1 + length > THERE(pass) || at + NAME_BYTES >= WINDOW_BYTES)
+        return none;
+    *none = NAME_DEFAULT;
+    if (!length)
+        return none;
+    content->fanout = length > 7 && window_word(pass, at + length - 7) >> 8 == 0x74756f6e61665fULL; /* …_fanout */
+    return number_of_name(pass);
+}
+
+/* A method's frame is in the window as far as that reaches. */
+static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, struct content *content)
+{
+    u32 method = window_32(pass, 7), carried = 0, from_client = conn->side == CLIENT ? SENT : RECEIVED, many = 0;
     volatile u64 *at = &pass->words[5], *again = &pass->words[6];
+    struct amqp_channel *channel = 0;
     *at = *again = 0;
     switch (method) {
     case METHOD(60, 40):
@@ -412,16 +637,60 @@ static __always_inline void amqp_method(struct pass *pass, struct conn *conn, st
     case METHOD(60, 50):
         carried = MESSAGE_RETURN;
         *at = 14 + window_byte(pass, 13);
+        break;
+    }
+    if (carried) {
+        u64 *known = exchange_at(pass, content, *at), exchange;
+        if (!known)
+            return UNKNOWN_NAME;
+        exchange = *known;
+        begin_content(content, carried, exchange, *again);
+    }
+    if (method >> 16 == 60 || method >> 16 == 85)
+        channel = channel_here(pass, content->channel);
+    switch (method) {
+    case METHOD(60, 40):
+        if (channel && channel->confirms)
+            give_tag(pass, &channel->published, channel->published.last + 1);
+        break;
+    case METHOD(60, 60):
+    case METHOD(60, 71):
+        if (channel)
+            give_tag(pass, &channel->delivered, window_64(pass, *at - 9));
+        break;
+    case METHOD(60, 50):
         count_error(pass, ERROR_RETURN, window_16(pass, 11));
         break;
     case METHOD(60, 80):
-        count_message(pass, pass->direction == from_client ? MESSAGE_ACK : MESSAGE_CONFIRM, NAME_NONE, 0, 0);
-        break;
     case METHOD(60, 120):
-        count_message(pass, pass->direction == from_client ? MESSAGE_NACK : MESSAGE_REFUSE, NAME_NONE, 0, 0);
+        many = acknowledged(pass, channel, method == METHOD(60, 120), pass->direction == from_client);
+        CHANNEL(pass) = content->channel;
         break;
     case METHOD(60, 90):
         count_message(pass, MESSAGE_REJECT, NAME_NONE, 0, 0);
+        if (channel)
+            take_tag(pass, &channel->delivered, window_64(pass, 11), 0, 0);
+        break;
+    case METHOD(60, 20):
+        if (channel)
+            channel->consumers++;
+        break;
+    case METHOD(60, 30):
+        if (channel && channel->consumers)
+            channel->consumers--;
+        break;
+    case METHOD(85, 10):
+        if (channel)
+            channel->confirms = 1;
+        break;
+    case METHOD(20, 11):
+        channel_here(pass, content->channel);
+        break;
+    case METHOD(20, 41):
+        forget_channel(pass, content->channel);
+        break;
+    case METHOD(10, 31):
+        ((struct amqp *)conn->state)->heartbeat = window_16(pass, 17) * SECOND;
         break;
     case METHOD(10, 50):
         if (window_16(pass, 11) != 200)
@@ -432,16 +701,7 @@ static __always_inline void amqp_method(struct pass *pass, struct conn *conn, st
             count_error(pass, ERROR_CHANNEL, window_16(pass, 11));
         break;
     }
-    if (!carried)
-        return;
-    u64 length = window_byte(pass, *at), exchange = NAME_DEFAULT;
-    PLACE(pass) = *at + 1;
-    SPELT(pass) = length;
-    if (*at + 1 + length > THERE(pass) || *at + NAME_BYTES >= WINDOW_BYTES)
-        exchange = NAME_OTHER;
-    else if (length)
-        exchange = number_of_name(pass);
-    begin_content(content, carried, exchange, *again);
+    return many ? MANY_TAGS : A_FRAME;
 }
 
 /* Milliseconds after which the message is of no use, which stand among the properties behind their flags. */
@@ -480,38 +740,41 @@ static __always_inline u32 expires_after(struct pass *pass)
     return *number;
 }
 
-/* The frame whose head is in the window. False when it is none. */
-static __always_inline int amqp_frame(struct pass *pass, struct conn *conn, struct stream *stream,
+/* The frame whose head is in the window. */
+static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, struct stream *stream,
                                       struct side_of_amqp *side)
 {
     u64 there = THERE(pass), type = window_byte(pass, 0), size = window_32(pass, 3), wanted = 7;
+    u32 made = A_FRAME;
     struct content *content = &side->content;
     if (there < 7) {
         wait_for_more(pass, stream);
-        return 1;
+        return A_FRAME;
     }
     if (size > LONGEST_FRAME || (type == FRAME_HEARTBEAT && size) || !type || (type > FRAME_BODY && type != FRAME_HEARTBEAT))
-        return 0;
+        return LOST_FRAME;
     if (type == FRAME_METHOD || type == FRAME_HEADER)
         wanted = 8 + size < WINDOW_BYTES ? 8 + size : WINDOW_BYTES;
     if (there < wanted) {
         wait_for_more(pass, stream);
-        return 1;
+        return A_FRAME;
     }
     if (there > 7 + size && window_byte(pass, 7 + size) != FRAME_END)
-        return 0;
+        return LOST_FRAME;
     if (type == FRAME_HEARTBEAT) {
         use(pass, stream, 7, 1);
-        return 1;
+        return A_FRAME;
     }
     change_content(pass, content, window_16(pass, 1));
     if (type == FRAME_METHOD) {
         if (size < 4)
-            return 0;
-        amqp_method(pass, conn, content, size);
+            return LOST_FRAME;
+        made = amqp_method(pass, conn, content);
+        if (made == UNKNOWN_NAME)
+            return made;
     } else if (type == FRAME_HEADER) {
         if (size < 14)
-            return 0;
+            return LOST_FRAME;
         if (content->phase == TO_HEADER) {
             content->size = window_32(pass, 11) << 32 | window_32(pass, 15);
             content->expires = expires_after(pass);
@@ -521,11 +784,11 @@ static __always_inline int amqp_frame(struct pass *pass, struct conn *conn, stru
         }
     } else if (content->phase == TO_BODY) {
 #ifdef SWITCH_RPC
-        if (is_on(SWITCH_RPC) && content->kind != 1) {
+        if (is_on(SWITCH_RPC) && content->kind != BODY_PLAIN && content->done + size > content->from) {
             side->mode = AT_BODY;
             side->left = size;
             use(pass, stream, 7, 0);
-            return 1;
+            return A_FRAME;
         }
 #endif
         content->done += size;
@@ -533,7 +796,7 @@ static __always_inline int amqp_frame(struct pass *pass, struct conn *conn, stru
             count_content(pass, content);
     }
     use(pass, stream, 7, size + 1);
-    return 1;
+    return made;
 }
 
 static __always_inline int amqp_is_on(void)
@@ -555,7 +818,14 @@ static __always_inline struct conn *amqp_of(struct pass *pass)
         forget(conn);
         return 0;
     }
-    conn->moved[RECEIVED] = conn->moved[SENT] = 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    if (!pass->runs) {
+        u64 silent = pass->now - side->last;
+        if (amqp->heartbeat && side->last && pass->direction == RECEIVED && silent > amqp->heartbeat)
+            count_missed(pass, silent / amqp->heartbeat);
+        side->last = pass->now;
+    }
     if (conn->ended == CLOSED) {
         conns.delete(&pass->inode);
         return 0;
@@ -599,8 +869,17 @@ int amqp_frames(struct exited *at)
         }
         if (!bring(pass, stream))
             return amqp_lost_its_way(conn);
-        if (THERE(pass) && !amqp_frame(pass, conn, stream, side))
+        if (!THERE(pass))
+            continue;
+        u32 made = amqp_frame(pass, conn, stream, side);
+        if (made == LOST_FRAME)
             return amqp_lost_its_way(conn);
+        if (made == MANY_TAGS)
+            return amqp_goes_on(at, pass, conn, CALL_AMQP_TAGS);
+        if (made == UNKNOWN_NAME) {
+            pass->back = CALL_AMQP_FRAMES;
+            return amqp_goes_on(at, pass, conn, CALL_AMQP_LEARN);
+        }
     }
     if (!pass->left && !pass->rest)
         return 0;

@@ -7,13 +7,19 @@ counted for the client that sends it and for the broker that reads it, each unde
 A message counts once its body has come whole. Names that were generated (replies, UUIDs) are folded.
 """
 
+import struct
+from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import Any
 
 from scalpels_exporter.declare import (
     Count,
     Counter,
+    Distribution,
+    Exponential,
     Field,
+    Gauge,
+    Histogram,
     Kernel,
     Parser,
     Table,
@@ -56,11 +62,41 @@ TRACER = Tracer(
             ("program", "what", "code"),
             series=300,
         ),
+        Histogram(
+            "scalpels_amqp_confirm_seconds",
+            "Time from a publish to the broker's confirm or refusal of it, of each message, on channels whose "
+            "Confirm.Select was seen.",
+            ("program", "result"),
+            "seconds",
+            series=200,
+        ),
+        Histogram(
+            "scalpels_amqp_ack_seconds",
+            "Time from a message's delivery to its acknowledgement or rejection.",
+            ("program",),
+            "seconds",
+            series=100,
+            buckets=Exponential(-17, 10),
+        ),
+        Counter(
+            "scalpels_amqp_heartbeats_missed_total",
+            "Negotiated heartbeat intervals in which nothing came from the other end, where its Connection.TuneOk was "
+            "seen; counted when something comes again.",
+            ("program",),
+            series=100,
+        ),
+        Gauge(
+            "scalpels_amqp_channels",
+            "Channels that were opened, or used, since the tracer began.",
+            ("program",),
+            series=100,
+        ),
+        Gauge("scalpels_amqp_consumers", "Consumers that were begun on these channels.", ("program",), series=100),
     ),
     runs=Parser(
         host="wire",
         recognisers=("amqp_recognise",),
-        programs=("amqp_frames", "amqp_answers"),
+        programs=("amqp_frames", "amqp_answers", "amqp_tags", "amqp_learn"),
         tables=(
             Table(
                 "amqp_messages",
@@ -81,6 +117,13 @@ TRACER = Tracer(
                 (PROGRAM, Field("what", "H", "choice", ERRORS), Field("code", "H")),
                 (Count("scalpels_amqp_errors_total"),),
             ),
+            Table(
+                "amqp_confirms",
+                (PROGRAM, Field("result", "I", "choice", ("confirmed", "refused"))),
+                (Distribution("scalpels_amqp_confirm_seconds"),),
+            ),
+            Table("amqp_acks", (PROGRAM,), (Distribution("scalpels_amqp_ack_seconds"),)),
+            Table("amqp_missed", (PROGRAM,), (Count("scalpels_amqp_heartbeats_missed_total"),)),
         ),
         companion="Exchanges",
     ),
@@ -89,11 +132,15 @@ TRACER = Tracer(
 )
 
 
+CHANNEL_KEY, CHANNEL = struct.Struct("=QQ"), struct.Struct("=IH")  # what is read of them
+
+
 class Exchanges:
-    """Names exchanges."""
+    """Names exchanges, and counts the channels that are open."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._texts = kernel.maps["amqp_texts"]
+        self._texts, self._programs = kernel.maps["amqp_texts"], kernel.maps["program_names"]
+        self._channels, self._connections = kernel.maps["amqp_channels"], kernel.maps["conns"]
 
     def beat(self) -> float:
         return float("inf")
@@ -107,4 +154,24 @@ class Exchanges:
         return found[1 : 1 + found[0]].decode(errors="replace") if found else NAMES[0]
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
-        return ()
+        channels, consumers = Tally[int](), Tally[int]()
+        lives: dict[int, bool] = {}
+        for key, value in self._channels.items():
+            inode, _ = CHANNEL_KEY.unpack(key)
+            if inode not in lives:
+                lives[inode] = self._connections.get(inode.to_bytes(8, "little")) is not None
+            if not lives[inode]:
+                self._channels.remove(key)
+                continue
+            program, many, *_ = CHANNEL.unpack_from(value)
+            channels[program] += 1
+            consumers[program] += many
+        return [
+            (name, (self._program(program),), number)
+            for name, found in (("scalpels_amqp_channels", channels), ("scalpels_amqp_consumers", consumers))
+            for program, number in found.items()
+        ]
+
+    def _program(self, number: int) -> str:
+        name = self._programs.get(number.to_bytes(4, "little"))
+        return name.partition(b"\0")[0].decode() if name else NAMES[0]

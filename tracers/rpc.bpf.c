@@ -5,7 +5,6 @@
  * last TAIL_BYTES, up to the id.
  */
 
-enum { BODY_UNKNOWN, BODY_PLAIN, BODY_REQUEST, BODY_REPLY, BODY_NOTICE, BODY_READ }; /* kinds; amqp.bpf.c knows PLAIN */
 enum { REPLY_FAILED = 1, REPLY_GOES_ON = 2, HAS_ID = 4 };
 enum { RPC_OTHER_SIDE, RPC_CLIENT, RPC_SERVER, RPC_BROKER };
 enum { LEG_REQUEST, LEG_REPLY };
@@ -25,8 +24,8 @@ enum { FLIGHT_CALL = 1, FLIGHT_WORK, FLIGHT_BROKER, FLIGHT_EARLY }; /* in the or
      (u64)(u8)(s)[(k) + 4] << 32 | (u64)(u8)(s)[(k) + 5] << 40 | (u64)(u8)(s)[(k) + 6] << 48 |                         \
      (u64)(u8)(s)[(k) + 7] << 56)
 #define ENVELOPE "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\""
-#define CALL_ID "\\\"_msg_id\\\": \\\""
-#define UNIQUE_ID "\"_unique_id\\\": " /* no eight bytes of which stand in the other one */
+#define CALL_ID "_msg_id\\\": \\\""
+#define UNIQUE_ID "_unique_id\\"
 
 struct rpc_call { /* key */
     u32 program;
@@ -39,6 +38,18 @@ struct rpc_kind {
     u8 what;
     u16 unused;
     u64 method;
+};
+struct rpc_end { /* key */
+    u32 program;
+    u32 side;
+    u64 method;
+};
+struct rpc_notice {
+    u32 program;
+    u8 side;
+    u8 priority;
+    u16 unused;
+    u64 event;
 };
 struct rpc_failure {
     u32 program;
@@ -76,7 +87,10 @@ BPF_TABLE("hash", struct rpc_call, struct rpc_server_times, rpc_server, RPC_SERV
 BPF_TABLE("hash", struct rpc_call, struct rpc_broker_times, rpc_broker, RPC_BROKER_ENTRIES);
 BPF_TABLE("percpu_hash", struct rpc_kind, u64, rpc_messages, RPC_MESSAGES_ENTRIES);
 BPF_TABLE("percpu_hash", struct rpc_failure, u64, rpc_failures, RPC_FAILURES_ENTRIES);
-BPF_TABLE("percpu_hash", struct rpc_kind, u64, rpc_oddities, 1000);
+BPF_TABLE("percpu_hash", struct rpc_notice, u64, rpc_notices, RPC_NOTICES_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_again, RPC_AGAIN_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_late, RPC_LATE_ENTRIES);
+BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_overdue, 1024); /* the companion adds what it finds itself */
 BPF_TABLE("hash", struct flight_of, struct rpc_flight, rpc_flights, FLIGHTS);
 BPF_PERCPU_ARRAY(rpc_blank, struct rpc_client_times, 1); /* never written to; the largest value */
 
@@ -155,12 +169,36 @@ static __always_inline void count_rpc_message(u32 program, u32 side, u32 what, u
         lose(LOST_RPC_FULL);
 }
 
-enum { DUPLICATE, LATE_REPLY, UNAWAITED_REPLY, ODDITIES }; /* in the order of ODDITIES in rpc.py */
-
-static __always_inline void count_oddity(u32 program, u32 side, u32 what, u64 method)
+static __always_inline void count_again(struct rpc_end *key)
 {
-    struct rpc_kind key = {program, side, what, 0, method};
-    u64 none = 0, *count = rpc_oddities.lookup_or_try_init(&key, &none);
+    u64 none = 0, *count = rpc_again.lookup_or_try_init(key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+static __always_inline void count_overdue(struct rpc_end *key)
+{
+    u64 none = 0, *count = rpc_overdue.lookup_or_try_init(key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+static __always_inline void count_late(struct rpc_end *key)
+{
+    u64 none = 0, *count = rpc_late.lookup_or_try_init(key, &none);
+    if (count)
+        (*count)++;
+    else
+        lose(LOST_RPC_FULL);
+}
+
+static __always_inline void count_notice(struct rpc_notice *key)
+{
+    u64 none = 0, *count = rpc_notices.lookup_or_try_init(key, &none);
     if (count)
         (*count)++;
     else
@@ -189,7 +227,8 @@ static __always_inline void begin_flight(struct pass *pass, struct content *cont
         lose(LOST_RPC_FULL);
         return;
     }
-    count_oddity(pass->program, side, DUPLICATE, content->name);
+    struct rpc_end end = {pass->program, side, content->name};
+    count_again(&end);
     if (side == RPC_SERVER)
         rpc_flights.update(key, &flight); /* who works on it now */
 }
@@ -267,15 +306,18 @@ static __always_inline void reply_came(struct pass *pass, struct conn *conn, str
         return;
     }
     u64 spent = pass->now - flight->at;
-    u32 late = flight->overdue || (flight->expires && spent > flight->expires * 1000000ULL);
+    struct rpc_end end = {pass->program, side, call.method};
+    u32 counted = flight->overdue, late = counted || (flight->expires && spent > flight->expires * 1000000ULL);
     rpc_flights.delete(&key);
+    if (late && !counted)
+        count_overdue(&end);
+    if (late)
+        count_late(&end);
     if (content->flags & REPLY_FAILED)
         count_rpc_failure(pass->program, side, call.method, content->name);
-    if (key.role == FLIGHT_WORK)
+    if (side == RPC_SERVER)
         count_rpc_server(&call, spent);
-    else if (late)
-        count_oddity(pass->program, side, LATE_REPLY, call.method);
-    else
+    else if (!late)
         count_rpc_client(&call, spent);
 }
 
@@ -292,12 +334,18 @@ static __always_inline void rpc_came(struct pass *pass, struct conn *conn, struc
             reply_came(pass, conn, content);
         return;
     }
+    if (kind == BODY_NOTICE) {
+        struct rpc_notice notice = {pass->program, side, content->priority, 0, content->name};
+        if (side != RPC_BROKER || !sent)
+            count_notice(&notice);
+        return;
+    }
     if (kind != BODY_REQUEST)
         return;
     if (content->flags & HAS_ID)
         request_came(pass, conn, content);
     if (side != RPC_BROKER || !sent)
-        count_rpc_message(pass->program, side, content->flags & HAS_ID ? KIND_CALL : KIND_CAST, content->name);
+        count_rpc_message(pass->program, side, content->flags & HAS_ID ? KIND_CALL : content->fanout ? KIND_FANOUT : KIND_CAST, content->name);
 }
 
 /* ------------------------------------------------------------------ the envelope */
@@ -320,45 +368,53 @@ static __always_inline void spell(struct pass *pass)
 }
 
 /* The head of a body is in the window. */
-static __always_inline void read_envelope(struct pass *pass, struct content *content, u64 here)
+static __always_inline u32 read_envelope(struct pass *pass, struct content *content, u64 here)
 {
     u64 key = window_word(pass, 44);
     content->kind = BODY_PLAIN;
     if (here < SHORTEST_ENVELOPE || window_word(pass, 0) != PACKED(ENVELOPE, 0) ||
         window_word(pass, 8) != PACKED(ENVELOPE, 8) || window_word(pass, 24) != PACKED(ENVELOPE, 24) ||
         window_word(pass, 32) != PACKED(ENVELOPE, 32))
-        return;
+        return A_FRAME;
     content->from = content->size > TAIL_BYTES + OVERLAP ? content->size - TAIL_BYTES : OVERLAP;
     PLACE(pass) = 0;
     if (key == PACKED("method\\\"", 0)) {
         content->kind = BODY_REQUEST;
         PLACE(pass) = 56;
+    } else if (key == PACKED("message_", 0)) {
+        content->kind = BODY_NOTICE;
+        content->from = OVERLAP;
     } else if (key == PACKED("result\\\"", 0)) {
         content->kind = BODY_REPLY;
-        if (window_word(pass, 54) == PACKED("null, \\\"", 0) && window_word(pass, 73) == PACKED("\\\"{\\\\\\\"", 0)) {
+        if (window_word(pass, 54) == PACKED("null, \\\"", 0) && window_word(pass, 73) == PACKED("\\\"{\\\\\\\"c", 0)) {
             content->flags = REPLY_FAILED;
             PLACE(pass) = 95;
         }
     }
+    content->name = NAME_OTHER;
     if (!PLACE(pass))
-        return;
+        return A_FRAME;
     spell(pass);
-    content->name = SPELT(pass) ? number_of_name(pass) : NAME_OTHER;
+    if (!SPELT(pass))
+        return A_FRAME;
+    u64 *known = number_of_name(pass);
+    if (!known) {
+        content->kind = BODY_UNKNOWN;
+        return UNKNOWN_NAME;
+    }
+    content->name = *known;
+    return A_FRAME;
 }
 
-#define FOUND(pass) (*(volatile u64 *)&(pass)->words[5]) /* 0: nothing; else where a key begins, and 1 */
+#define FOUND(pass) (*(volatile u64 *)&(pass)->words[5]) /* 0: nothing; else where the quote before a key stands, and 8 */
 #define WHICH(pass) (*(volatile u64 *)&(pass)->words[6])
 enum { THE_CALL_ID, THE_UNIQUE_ID };
 
-#define IS_PART(key, k) (word == PACKED(key, k))
-#define IS_PART_OF(key)                                                                                                \
-    (IS_PART(key, 0) || IS_PART(key, 1) || IS_PART(key, 2) || IS_PART(key, 3) || IS_PART(key, 4) || IS_PART(key, 5) || \
-     IS_PART(key, 6) || IS_PART(key, 7))
+#define ONES_OF(c) (0x0101010101010101ULL * (c))
+#define IS_ZERO_BYTE(word) (((word) - 0x0101010101010101ULL) & ~(word) & 0x8080808080808080ULL)
 
-/* Where the word stands in the key. */
-#define PART(key) ((word == PACKED(key, 1)) + 2 * (word == PACKED(key, 2)) + 3 * (word == PACKED(key, 3)) + 4 * (word == PACKED(key, 4)) + 5 * (word == PACKED(key, 5)) + 6 * (word == PACKED(key, 6)) + 7 * (word == PACKED(key, 7)))
-
-/* Looks for the first of the keys in `here` bytes, eight at a time: wherever one begins, it has one of these words whole. */
+/* Looks in `here` bytes for the first of the keys that begin with an underscore and are ours. A quote and an underscore
+ * stand together in one of the words that overlap by a byte. */
 static __always_inline void find_key(struct pass *pass, u64 here, u32 steps)
 {
     volatile u64 *at = &pass->words[7];
@@ -368,22 +424,25 @@ static __always_inline void find_key(struct pass *pass, u64 here, u32 steps)
         u64 place = *at;
         if (place >= here)
             return;
-        u64 word = window_word(pass, place);
-        if (IS_PART_OF(CALL_ID) || IS_PART_OF(UNIQUE_ID))
+        *at = place + 7;
+        u64 word = window_word(pass, place), quotes = word ^ ONES_OF('"'), lines = word ^ ONES_OF('_');
+        u64 hit = IS_ZERO_BYTE(quotes) & IS_ZERO_BYTE(lines) >> 8;
+        if (!hit)
+            continue;
+        place += (((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56;
+        word = window_word(pass, place + 1);
+        if (place < here && (word == PACKED(CALL_ID, 0) || word == PACKED(UNIQUE_ID, 0))) {
+            WHICH(pass) = word == PACKED(UNIQUE_ID, 0);
+            FOUND(pass) = place + 8;
             break;
-        *at = place + 8;
+        }
     }
-    if (*at >= here)
-        return;
-    u64 word = window_word(pass, *at);
-    WHICH(pass) = IS_PART_OF(UNIQUE_ID);
-    FOUND(pass) = *at + 8 - PART(CALL_ID) - PART(UNIQUE_ID);
 }
 
 /* True when there is nothing more to be looked for. */
 static __always_inline int read_key(struct pass *pass, struct content *content, u64 here)
 {
-    u64 begin = FOUND(pass) - 8, value = begin + sizeof(CALL_ID) - 1;
+    u64 begin = FOUND(pass) - 8, value = begin + 1 + sizeof(CALL_ID) - 1;
     if (!FOUND(pass))
         return 0;
     if (WHICH(pass) == THE_UNIQUE_ID)
@@ -393,7 +452,7 @@ static __always_inline int read_key(struct pass *pass, struct content *content, 
     u64 id = mixed(mixed(window_word(pass, value), window_word(pass, value + 8)), window_word(pass, value + 16));
     content->id = mixed(id, window_word(pass, value + 24));
     content->flags |= HAS_ID;
-    if (begin >= 8 && window_word(pass, begin - 8) == PACKED(" false, ", 0))
+    if (begin >= 9 && window_word(pass, begin - 9) == PACKED(" false, ", 0))
         content->flags |= REPLY_GOES_ON;
     return 1;
 }
@@ -426,7 +485,11 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
             wait_for_more(pass, stream);
             return;
         }
-        read_envelope(pass, content, here);
+        if (read_envelope(pass, content, here) == UNKNOWN_NAME) {
+            pass->back = CALL_RPC_BODY;
+            *place = CALL_AMQP_LEARN;
+            return;
+        }
     }
     if (content->kind == BODY_PLAIN || content->kind == BODY_READ) {
         use_body(pass, stream, side, left);
@@ -437,7 +500,11 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
         use_body(pass, stream, side, jump < left ? jump : left);
         return;
     }
-    find_key(pass, here, WINDOW_BYTES / 8);
+    if (content->kind == BODY_NOTICE) {
+        *place = CALL_RPC_NOTICE;
+        return;
+    }
+    find_key(pass, here, WINDOW_BYTES / 7 + 1);
     if (read_key(pass, content, here) || (here == left && content->done + left >= content->size)) {
         if (!FOUND(pass))
             lose(LOST_UNREAD);
@@ -474,6 +541,94 @@ int rpc_body(struct exited *at)
     return amqp_goes_on(at, pass, conn, side->mode == AT_FRAME ? CALL_AMQP_FRAMES : place);
 }
 
+enum { /* in the order of PRIORITIES in rpc.py */
+    NO_PRIORITY, IS_AUDIT, IS_CRITICAL, IS_DEBUG, IS_ERROR, IS_INFO, IS_SAMPLE, IS_WARN
+};
+
+static __always_inline u32 priority_of(u64 word)
+{
+    switch (word & 0xff) {
+    case 'A':
+        return IS_AUDIT;
+    case 'C':
+        return IS_CRITICAL;
+    case 'D':
+        return IS_DEBUG;
+    case 'E':
+        return IS_ERROR;
+    case 'I':
+        return IS_INFO;
+    case 'S':
+        return IS_SAMPLE;
+    case 'W':
+        return IS_WARN;
+    }
+    return NO_PRIORITY;
+}
+
+#define EVENT_TYPE "\"event_type\\\": \\\""
+#define PRIORITY_KEY 20 /* bytes from the end of an event's name to the letters of its priority */
+#define NOTICE_HEAD 192
+
+/* Places of `"event_t` in the window: FOUND. */
+static __always_inline void find_event(struct pass *pass, u64 here)
+{
+    volatile u64 *at = &pass->words[7];
+    FOUND(pass) = 0;
+    *at = 0;
+    for (u32 n = 0; n < NOTICE_HEAD; n++) {
+        u64 place = *at;
+        if (place >= here)
+            return;
+        *at = place + 1;
+        if (window_word(pass, place) == PACKED(EVENT_TYPE, 0)) {
+            FOUND(pass) = place + sizeof(EVENT_TYPE) - 1;
+            break;
+        }
+    }
+}
+
+/* A notification: its event's name and its priority follow one another, behind ids of message and publisher. */
+int rpc_notice(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    struct content *content = &side->content;
+    if (!go_to_next(pass, stream))
+        return 0;
+    if (!bring(pass, stream))
+        return amqp_lost_its_way(conn);
+    u64 there = THERE(pass), left = side->left, here = there < left ? there : left;
+    if (here < left && here < WINDOW_BYTES) {
+        wait_for_more(pass, stream);
+        return pass->rest ? amqp_goes_on(at, pass, conn, CALL_RPC_NOTICE) : 0;
+    }
+    find_event(pass, here);
+    if (FOUND(pass)) {
+        PLACE(pass) = FOUND(pass);
+        spell(pass);
+        u64 *known = number_of_name(pass);
+        if (!known) {
+            pass->back = CALL_RPC_NOTICE;
+            return amqp_goes_on(at, pass, conn, CALL_AMQP_LEARN);
+        }
+        content->name = *known;
+        content->priority = priority_of(window_word(pass, PLACE(pass) + SPELT(pass) + PRIORITY_KEY));
+    } else {
+        lose(LOST_UNREAD);
+    }
+    rpc_came(pass, conn, content);
+    use_body(pass, stream, side, left);
+    if (!pass->left && !pass->rest)
+        return 0;
+    return amqp_goes_on(at, pass, conn, CALL_AMQP_FRAMES);
+}
+
 /* Goes on to where a key may be: the rest of a body that has none in its first window. */
 int rpc_scan(struct exited *at)
 {
@@ -491,12 +646,12 @@ int rpc_scan(struct exited *at)
             break;
         if (bpf_probe_read_user(pass->scan, SCAN_BYTES_OF_BODY, (void *)pass->at))
             break;
-        find_key(pass, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 8);
+        find_key(pass, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 7);
         u64 some = FOUND(pass) ? FOUND(pass) - 8 : SCAN_BYTES_OF_BODY - OVERLAP;
         if (FOUND(pass) && some < OVERLAP)
             break;
         if (FOUND(pass))
-            some -= 8; /* what stands before it matters too */
+            some -= 9; /* what stands before it matters too */
         pass->at += some;
         pass->left = piece - some;
         side->left = left - some;
