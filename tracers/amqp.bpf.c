@@ -287,7 +287,7 @@ static __always_inline u64 keep_text(struct pass *pass, u64 number, u64 length, 
     u64 place = PLACE(pass);
     if (amqp_texts.lookup(&number))
         return number;
-    asm volatile("%0 &= 255" : "+r"(place));
+    asm volatile("%0 &= 511" : "+r"(place));
     __builtin_memcpy(text.text, pass->scan + place, NAME_BYTES);
     text.length = length;
     if (star) {
@@ -385,7 +385,7 @@ static __always_inline void count_error(struct pass *pass, u32 what, u32 code)
         lose(LOST_AMQP_FULL);
 }
 
-static __always_inline void count_missed(struct pass *pass, u64 many)
+static __always_inline void count_missed(struct pass *pass)
 {
     u32 key = pass->program;
     u64 none = 0, *count;
@@ -393,7 +393,7 @@ static __always_inline void count_missed(struct pass *pass, u64 many)
         return;
     count = amqp_missed.lookup_or_try_init(&key, &none);
     if (count)
-        *count += many;
+        (*count)++;
     else
         lose(LOST_AMQP_FULL);
 }
@@ -603,7 +603,7 @@ static __always_inline u64 *exchange_at(struct pass *pass, struct content *conte
     content->fanout = 0;
     PLACE(pass) = at + 1;
     SPELT(pass) = length;
-    if (at + 1 + length > THERE(pass) || at + NAME_BYTES >= WINDOW_BYTES)
+    if (at + 1 + length > THERE(pass))
         return none;
     *none = NAME_DEFAULT;
     if (!length)
@@ -823,7 +823,7 @@ static __always_inline struct conn *amqp_of(struct pass *pass)
     if (!pass->runs) {
         u64 silent = pass->now - side->last;
         if (amqp->heartbeat && side->last && pass->direction == RECEIVED && silent > amqp->heartbeat)
-            count_missed(pass, silent / amqp->heartbeat);
+            count_missed(pass);
         side->last = pass->now;
     }
     if (conn->ended == CLOSED) {

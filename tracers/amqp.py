@@ -80,8 +80,8 @@ TRACER = Tracer(
         ),
         Counter(
             "scalpels_amqp_heartbeats_missed_total",
-            "Negotiated heartbeat intervals in which nothing came from the other end, where its Connection.TuneOk was "
-            "seen; counted when something comes again.",
+            "Times that nothing was read from the other end for longer than the negotiated heartbeat, where the "
+            "Connection.TuneOk was seen; counted when something comes again, or the connection is closed.",
             ("program",),
             series=100,
         ),
