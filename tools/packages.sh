@@ -38,6 +38,7 @@ openvswitch-switch          command:ovs-vswitchd
 mariadb-server              glob:/usr/share/mysql/*_system_tables.sql
 python3-mysqldb             module:MySQLdb
 postgresql                  glob:/usr/lib/postgresql/*/bin/postgres
+rabbitmq-server             file:/usr/lib/rabbitmq/bin/rabbitmq-server
 apache2-bin                 command:apache2
 nginx                       command:nginx
 uwsgi-core                  command:uwsgi-core
@@ -124,10 +125,14 @@ if [ -n "$available" ]; then
     fi
     # They are here for tests, which start them on ports of their own; at the next boot nothing should run.
     for package in prometheus prometheus-node-exporter prometheus-process-exporter openvswitch-switch \
-        mariadb-server postgresql nginx; do
-        unit=${package%-server}  # mariadb's; the others' units have their names
+        mariadb-server postgresql rabbitmq-server nginx; do
+        unit=$package
+        [ "$package" != mariadb-server ] || unit=mariadb
         case "$available " in
             *" $package "*) systemctl disable --quiet "$unit.service" 2> /dev/null || true ;;
         esac
     done
+    case "$available " in  # Erlang's own, which comes along
+        *" rabbitmq-server "*) systemctl disable --quiet epmd.service epmd.socket 2> /dev/null || true ;;
+    esac
 fi

@@ -1,4 +1,4 @@
-"""RPC clients of oslo.messaging in one process. Its second argument is its mode: threading, eventlet.
+"""RPC clients of oslo.messaging in one process. Its last argument is its mode.
 
 run     {topic, calls, casts, fanouts, workers, sizes, …}   that many of each over all methods, so many at a time
 """
@@ -51,6 +51,7 @@ class Client:
         seed: int = 1,
         methods: tuple[str, ...] = oslo_rpc.METHODS,
         context: int = 0,
+        exchange: str | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         moments = random.Random(seed)
@@ -68,7 +69,7 @@ class Client:
 
         def part() -> None:
             client = oslo_messaging.get_rpc_client(
-                self.made, oslo_messaging.Target(topic=topic, version="1.0"), timeout=timeout
+                self.made, oslo_messaging.Target(exchange=exchange, topic=topic, version="1.0"), timeout=timeout
             )
             many = client.prepare(fanout=True)
             while True:

@@ -1,4 +1,4 @@
-"""What RPC clients and servers of oslo.messaging share: their mode, their transport, and the methods that are called."""
+"""What RPC clients and servers of oslo.messaging share: their mode, their transport, the methods that are called."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ def begin(mode: str) -> None:
 
 
 def transport(target: dict[str, Any], options: dict[str, Any]) -> Any:
-    """Options: `quorum`, `durable`, `heartbeat`: settings of oslo.messaging's driver for RabbitMQ."""
+    """Options are settings of oslo.messaging's driver for RabbitMQ, by its names for them."""
     import oslo_messaging
     from oslo_config import cfg
 
     conf = cfg.CONF
-    if not options.get("_made"):
-        conf([], project="load", default_config_files=[])
+    conf([], project="load", default_config_files=[])
     url = f"rabbit://{target['user']}:{target['password']}@{target['host']}:{target['port']}/"
     made = oslo_messaging.get_rpc_transport(conf, url=url)
     group = "oslo_messaging_rabbit"
-    for name in ("rabbit_quorum_queue", "amqp_durable_queues", "rabbit_transient_quorum_queue", "rabbit_stream_fanout"):
-        if name in options:
-            conf.set_override(name, options[name], group=group)
+    for name, value in options.items():
+        if name != "mark":
+            conf.set_override(name, value, group=group)
     return made

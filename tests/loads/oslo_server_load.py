@@ -1,7 +1,7 @@
-"""An RPC server of oslo.messaging that counts what it is asked for. Its second argument is its mode: threading, eventlet.
+"""An RPC server of oslo.messaging that counts what it is asked for. Its last argument is its mode.
 
-serve   {topic, name, executor, threads}  starts one
-counted {}                                method → how often it was called, since the last time; and their nanoseconds
+serve   {topic, name, threads, exchange}  starts one
+counted {}                                how often each method was called since the last time; their nanoseconds
 stop    {}                                ends all
 """
 
@@ -40,6 +40,7 @@ class Endpoint:
         if method not in oslo_rpc.METHODS:
             raise AttributeError(method)
 
+        @oslo_messaging.expected_exceptions(Expected)
         def run(context: dict[str, Any], **arguments: Any) -> Any:
             began = perf_counter_ns()
             with self._lock:
@@ -55,10 +56,10 @@ class Endpoint:
     def _run(self, arguments: dict[str, Any]) -> Any:
         time.sleep(arguments.get("sleep", 0))
         fails = arguments.get("fails", "")
-        if fails == "expected":
-            raise oslo_messaging.ExpectedException from None
+        if fails == "Expected":
+            raise Expected("as it was told")
         if fails:
-            raise {"ValueError": ValueError, "Expected": Expected}[fails]("as it was told")
+            raise ValueError("as it was told")
         return "x" * arguments.get("answer", 0)
 
 
@@ -72,8 +73,8 @@ class Server:
         self.made = oslo_rpc.transport(target, options)
         return {}
 
-    def serve(self, topic: str, name: str, threads: int = 64) -> dict[str, Any]:
-        where = oslo_messaging.Target(topic=topic, server=name)
+    def serve(self, topic: str, name: str, threads: int = 64, exchange: str | None = None) -> dict[str, Any]:
+        where = oslo_messaging.Target(exchange=exchange, topic=topic, server=name)
         server = oslo_messaging.get_rpc_server(
             self.made, where, [self.endpoint], executor=MODE, access_policy=oslo_messaging.DefaultRPCAccessPolicy
         )
@@ -82,7 +83,7 @@ class Server:
         return {}
 
     def counted(self) -> dict[str, Any]:
-        found = {"calls": dict(self.endpoint.calls), "times": self.endpoint.times}
+        found = {"served": dict(self.endpoint.calls), "times": self.endpoint.times}
         self.endpoint.calls, self.endpoint.times = Counter(), []
         return found
 

@@ -6,6 +6,8 @@ Nothing of the host's RabbitMQ is read or touched, and epmd, which other nodes m
 from __future__ import annotations
 
 import re
+import signal
+import socket
 import subprocess
 import urllib.request
 from collections import Counter
@@ -27,6 +29,7 @@ class RabbitMq(Server):
 
     name = "rabbitmq"
     users = ("rabbitmq", "nobody")
+    stop = signal.SIGKILL  # nothing of it is kept, and its own end takes it seconds
     patience = 60.0
 
     def __init__(self, *, frame_max: int = 131072, heartbeat: int = 60) -> None:
@@ -77,8 +80,6 @@ class RabbitMq(Server):
         }
 
     def answers(self) -> bool:
-        import socket
-
         with socket.create_connection((LOOPBACK, self.port), 1) as probe:
             probe.sendall(PREAMBLE)
             return probe.recv(1) == b"\1"  # a method: Connection.Start

@@ -9,6 +9,7 @@ from typing import Any
 PARAMETERS: dict[str, Any] = {"patience": 1}
 amqp = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "amqp" / "frames.py")))
 CALLS, LONG, FAILED, CASTS, FANOUTS = range(10), range(10, 14), range(20, 23), 6, 2
+EVENT = "compute.instance.create.end"
 LATE, NEVER, ASTRAY, TWICE = 30, 31, 32, 33
 
 
@@ -59,7 +60,7 @@ def work() -> None:
     for _ in range(FANOUTS):
         broker.ask(amqp.request("tell"), "compute_fanout")
     for priority in ("INFO", "ERROR"):
-        broker.ask(amqp.notification("compute.instance.create.end", priority), "nova")
+        broker.ask(amqp.notification(EVENT, priority), "nova")
     broker.answer(amqp.reply(LATE))
     broker.ask(amqp.request("never", NEVER), expires="1")
     broker.tell(amqp.reply(ASTRAY))
@@ -92,7 +93,7 @@ COUNTS = {
         for side in ("client", "server")
     },
     **{
-        f'scalpels_rpc_notifications_total{{side="{side}",event="compute.instance.create.end",priority="{priority}"}}': 1
+        f'scalpels_rpc_notifications_total{{side="{side}",event="{EVENT}",priority="{priority}"}}': 1
         for side in ("client", "server", "broker")
         for priority in ("info", "error")
     },
