@@ -5,6 +5,7 @@ Nothing of the host's RabbitMQ is read or touched, and epmd, which other nodes m
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loads.target import Target
+from running import wait_until
 
 from servers.server import LOOPBACK, Server, free_port, program
 
@@ -83,6 +85,17 @@ class RabbitMq(Server):
         with socket.create_connection((LOOPBACK, self.port), 1) as probe:
             probe.sendall(PREAMBLE)
             return probe.recv(1) == b"\1"  # a method: Connection.Start
+
+    def restart(self) -> None:
+        """It dies as in a power cut, and comes back on the same port with what it had on disk."""
+        assert self._process is not None
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        wait_until(lambda: not self.survivors(), 10, "every process of the broker is gone")
+        self._start()
+        wait_until(self._answers_or_ended, self.patience, f"{self.name} answers again")
+        self.processes()
 
     def close(self) -> None:
         super().close()
