@@ -26,6 +26,7 @@ enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 #define AMQP_TEXTS 4096
 #define TAGS 64                 /* messages of a channel whose acknowledgements are waited for */
 #define SECOND 1000000000ULL
+#define LEAST_ERROR 300           /* of reply codes; others say that all is well */
 #define FEWEST_FOLDED 12        /* hexadecimal digits at the end of a name that was generated */
 
 struct amqp_message { /* key of what is counted by exchange */
@@ -104,6 +105,8 @@ struct content {
     u8 kind;       /* rpc's */
     u8 flags;      /* rpc's */
     u8 priority;   /* rpc's */
+    u64 carried;   /* rpc: bytes of the body's last frame that belong to what the next one begins with */
+    u64 carry[HEAD_BYTES / 8];
 };
 struct side_of_amqp {
     u64 left; /* bytes of the present frame's payload that are still to come */
@@ -547,7 +550,7 @@ static __always_inline void begin_content(struct content *content, u32 method, u
     content->exchange = exchange;
     content->redelivered = redelivered & 1;
     content->phase = TO_HEADER;
-    content->size = content->done = content->name = content->id = content->from = 0;
+    content->carried = content->size = content->done = content->name = content->id = content->from = 0;
     content->expires = content->kind = content->flags = content->priority = 0;
 }
 
@@ -693,11 +696,11 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
         ((struct amqp *)conn->state)->heartbeat = window_16(pass, 17) * SECOND;
         break;
     case METHOD(10, 50):
-        if (window_16(pass, 11) != 200)
+        if (window_16(pass, 11) >= LEAST_ERROR)
             count_error(pass, ERROR_CONNECTION, window_16(pass, 11));
         break;
     case METHOD(20, 40):
-        if (window_16(pass, 11) != 200)
+        if (window_16(pass, 11) >= LEAST_ERROR)
             count_error(pass, ERROR_CHANNEL, window_16(pass, 11));
         break;
     }
@@ -785,9 +788,16 @@ static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, stru
     } else if (content->phase == TO_BODY) {
 #ifdef SWITCH_RPC
         if (is_on(SWITCH_RPC) && content->kind != BODY_PLAIN && content->done + size > content->from) {
-            side->mode = AT_BODY;
-            side->left = size;
+            u32 carried = content->carried & (HEAD_BYTES - 1);
             use(pass, stream, 7, 0);
+            side->mode = AT_BODY;
+            side->left = size + carried;
+            if (carried) {
+                __builtin_memcpy(stream->head, content->carry, HEAD_BYTES);
+                stream->have = carried;
+                content->done -= carried;
+                content->carried = 0;
+            }
             return A_FRAME;
         }
 #endif

@@ -511,7 +511,11 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
         rpc_came(pass, conn, content);
         use_body(pass, stream, side, left);
     } else if (here == left) {
-        use_body(pass, stream, side, left); /* it goes on in another frame */
+        u64 some = here < OVERLAP ? here : OVERLAP - 1, from = here - some; /* it goes on in another frame */
+        for (u32 n = 0; n < HEAD_BYTES / 8; n++)
+            content->carry[n] = window_word(pass, from + 8 * n);
+        content->carried = some;
+        use_body(pass, stream, side, left);
     } else if (here > 2 * OVERLAP) {
         use_body(pass, stream, side, here - OVERLAP);
         *place = CALL_RPC_SCAN;
