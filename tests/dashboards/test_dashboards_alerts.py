@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from argparse import ArgumentParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from dashboards.board import Alert, Board
 from dashboards.boards import find_boards
 from dashboards.declared import metrics
 from dashboards.rules import every_alert
+from scalpels_exporter.catalog import find
+from scalpels_exporter.cli.main import VERBS
 
 BOARDS = [board for board in find_boards(metrics()) if board.alerts]
 FILES = sorted((ROOT / "dashboards" / "rules").glob("*.yaml"))
@@ -94,3 +98,15 @@ def test_every_alert_has_a_severity_texts_and_a_runbook_that_says_what_to_type()
         text = page.read_text()
         assert f"# {rule.name}\n" in text
         assert re.search(r"^    (sudo )?(scalpels|df|ovs-ofctl|ip|systemctl|journalctl) ", text, re.M), page.name
+
+
+def test_every_command_of_ours_that_a_runbook_types_is_one() -> None:
+    known = {name for name in find()} | {"TRACER"}
+    for path in sorted((ROOT / "docs" / "runbooks").glob("*.md")):
+        for verb, rest in re.findall(r"^    (?:sudo )?scalpels (\w+)(.*)$", path.read_text(), re.M):
+            assert verb in VERBS, f"{path.name}: {verb}"
+            words = rest.partition("&&")[0].split()
+            parser = ArgumentParser(exit_on_error=False)
+            import_module(f"scalpels_exporter.cli.{verb}").add_arguments(parser)
+            parser.parse_args(words)
+            assert not words or words[0] in known, f"{path.name}: {rest}"
