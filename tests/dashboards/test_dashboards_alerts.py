@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from argparse import ArgumentParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from dashboards.board import Alert, Board
 from dashboards.boards import find_boards
 from dashboards.declared import metrics
 from dashboards.rules import every_alert
+from scalpels_exporter.catalog import find
+from scalpels_exporter.cli.main import VERBS
 
 BOARDS = [board for board in find_boards(metrics()) if board.alerts]
 FILES = sorted((ROOT / "dashboards" / "rules").glob("*.yaml"))
@@ -43,19 +47,34 @@ def expected(case: dict[str, Any], alert: Alert) -> list[dict[str, Any]]:
     ]
 
 
+def simulated(case: dict[str, Any], **checks: Any) -> dict[str, Any]:
+    series = [{"series": name, "values": values} for name, values in case["series"].items()]
+    return {"name": case["about"], "interval": "1m", "input_series": series, **checks}
+
+
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
 def test_the_alerts_of_a_board_are_silent_and_fire_as_its_cases_say(board: Board, tmp_path: Path) -> None:
     alerts = {alert.name: alert for alert in board.alerts}
+    tests = [simulated(case, promql_expr_test=expected(case, alerts[case["alert"]])) for case in cases(board)]
+    assert not promtool.run(tmp_path, board.name, (f"scalpels-{board.name}",), tests, "1m")
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_the_texts_of_an_alert_that_fires_are_filled_in(board: Board, tmp_path: Path) -> None:
+    """promtool shows what it did not expect; here it expects nothing, so that it shows all."""
     tests = [
-        {
-            "name": case["about"],
-            "interval": "1m",
-            "input_series": [{"series": name, "values": values} for name, values in case["series"].items()],
-            "promql_expr_test": expected(case, alerts[case["alert"]]),
-        }
+        simulated(
+            case,
+            alert_rule_test=[
+                {"alertname": case["alert"], "eval_time": moment, "exp_alerts": []} for moment in case.get("fires", [])
+            ],
+        )
         for case in cases(board)
     ]
-    assert not promtool.run(tmp_path, board.name, (f"scalpels-{board.name}",), tests, "1m")
+    shown = promtool.run(tmp_path, board.name, (f"scalpels-{board.name}",), tests, "1m")
+    assert set(re.findall(r'Labels:\{alertname="(\w+)"', shown)) == {alert.name for alert in board.alerts}
+    for text in re.findall(r"Annotations:\{(.*)\}", shown):
+        assert not re.search(r"<error|<no value>|\{\{|%!", text), text
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
@@ -94,3 +113,15 @@ def test_every_alert_has_a_severity_texts_and_a_runbook_that_says_what_to_type()
         text = page.read_text()
         assert f"# {rule.name}\n" in text
         assert re.search(r"^    (sudo )?(scalpels|df|ovs-ofctl|ip|systemctl|journalctl) ", text, re.M), page.name
+
+
+def test_every_command_of_ours_that_a_runbook_types_is_one() -> None:
+    known = {*find(), "TRACER"}
+    for path in sorted((ROOT / "docs" / "runbooks").glob("*.md")):
+        for verb, rest in re.findall(r"^    (?:sudo )?scalpels (\w+)(.*)$", path.read_text(), re.M):
+            assert verb in VERBS, f"{path.name}: {verb}"
+            words = rest.partition("&&")[0].split()
+            parser = ArgumentParser(exit_on_error=False)
+            import_module(f"scalpels_exporter.cli.{verb}").add_arguments(parser)
+            parser.parse_args(words)
+            assert not words or words[0] in known, f"{path.name}: {rest}"

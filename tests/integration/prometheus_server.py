@@ -22,7 +22,7 @@ def free_port() -> int:
 
 
 class Prometheus:
-    def __init__(self, folder: Path, target: str, rules: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, target: str, rules: Sequence[Path] = (), *flags: str) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         config = folder / "prometheus.yml"
         job = {
@@ -39,6 +39,7 @@ class Prometheus:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder}/data",
                 f"--web.listen-address={self.url.removeprefix('http://')}",
+                *flags,
             ],
             stdout=self._log,
             stderr=self._log,
