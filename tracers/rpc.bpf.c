@@ -256,19 +256,42 @@ static __always_inline void request_came(struct pass *pass, struct conn *conn, s
         begin_flight(pass, content, &key, RPC_SERVER);
         return;
     }
+    key.role = FLIGHT_CALL;
+    begin_flight(pass, content, &key, RPC_CLIENT);
     key.role = FLIGHT_EARLY;
     struct rpc_flight *early = rpc_flights.lookup(&key);
-    if (!early) {
-        key.role = FLIGHT_CALL;
-        begin_flight(pass, content, &key, RPC_CLIENT);
+    if (!early)
         return;
-    }
-    /* The reply was read before this send had returned: the call took no longer than that. */
-    struct rpc_call call = {pass->program, 0, content->name};
-    if (early->leg)
-        count_rpc_failure(pass->program, RPC_CLIENT, content->name, early->method);
+    /* The reply was read before this send had returned: the call took no longer than that. Each of the two puts its own
+     * entry first and then looks for the other's; whoever takes the early one away has both. */
+    u64 exception = early->method, failed = early->leg;
+    if (rpc_flights.delete(&key))
+        return;
+    key.role = FLIGHT_CALL;
     rpc_flights.delete(&key);
+    struct rpc_call call = {pass->program, 0, content->name};
+    if (failed)
+        count_rpc_failure(pass->program, RPC_CLIENT, content->name, exception);
     count_rpc_client(&call, 0);
+}
+
+/* A reply to a call that is not known yet: it waits for it, unless the call has come in this moment. */
+static __always_inline struct rpc_flight *asked_meanwhile(struct pass *pass, struct content *content,
+                                                          struct flight_of *key)
+{
+    struct rpc_flight early = {pass->now, content->name, pass->program, 0, 0, content->flags & REPLY_FAILED};
+    key->role = FLIGHT_EARLY;
+    if (rpc_flights.insert(key, &early)) {
+        lose(LOST_RPC_FULL);
+        return 0;
+    }
+    key->role = FLIGHT_CALL;
+    struct rpc_flight *flight = rpc_flights.lookup(key);
+    key->role = FLIGHT_EARLY;
+    if (!flight || rpc_flights.delete(key))
+        return 0;
+    key->role = FLIGHT_CALL;
+    return flight;
 }
 
 static __always_inline void reply_came(struct pass *pass, struct conn *conn, struct content *content)
@@ -283,15 +306,10 @@ static __always_inline void reply_came(struct pass *pass, struct conn *conn, str
         return;
     struct rpc_flight *flight = rpc_flights.lookup(&key);
     struct rpc_call call = {pass->program, 0, 0};
-    if (!flight) {
-        if (key.role == FLIGHT_CALL) {
-            struct rpc_flight early = {pass->now, content->name, pass->program, 0, 0, content->flags & REPLY_FAILED};
-            key.role = FLIGHT_EARLY;
-            if (rpc_flights.insert(&key, &early))
-                lose(LOST_RPC_FULL);
-        }
+    if (!flight && key.role == FLIGHT_CALL)
+        flight = asked_meanwhile(pass, content, &key);
+    if (!flight)
         return;
-    }
     call.method = flight->method;
     if (key.role == FLIGHT_BROKER) {
         if (!sent) {
@@ -305,7 +323,7 @@ static __always_inline void reply_came(struct pass *pass, struct conn *conn, str
         rpc_flights.delete(&key);
         return;
     }
-    u64 spent = pass->now - flight->at;
+    u64 spent = pass->now > flight->at ? pass->now - flight->at : 0;
     struct rpc_end end = {pass->program, side, call.method};
     u32 counted = flight->overdue, late = counted || (flight->expires && spent > flight->expires * 1000000ULL);
     rpc_flights.delete(&key);
