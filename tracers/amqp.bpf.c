@@ -966,7 +966,7 @@ int amqp_recognise(struct exited *at)
     struct conn *conn = conns.lookup(&pass->inode);
     if (!conn || conn->parser)
         return 0;
-    u32 here = amqp_is_on() && !HIDDEN(pass) ? beginning(pass, 0) : 0;
+    u32 here = !HIDDEN(pass) && amqp_is_on() ? beginning(pass, 0) : 0;
     if (here && recognised_amqp(pass, conn, pass->left + pass->rest, here)) {
         parsers.call(at, place_of(conn, pass));
         return 0;

@@ -170,7 +170,11 @@ TRACER = Tracer(
     default=True,
     overhead="60 µs a call in client, server and broker together, of 1,000 to 1,200 (BPF_ENABLE_STATS)",
     picture="scalpels_rpc_server_seconds",
-    summary=Summary("scalpels_rpc_client_seconds"),
+    summary=Summary(
+        "scalpels_rpc_client_seconds",
+        "scalpels_rpc_failures_total",
+        more=("scalpels_rpc_server_seconds", "scalpels_rpc_broker_seconds"),
+    ),
 )
 
 

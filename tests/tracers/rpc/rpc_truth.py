@@ -97,11 +97,10 @@ def rpc(
 
 def known(agent: RunningAgent, until: Callable[..., object], **processes: int) -> None:
     """Returns when so many processes of each program have their name."""
-    for program, many in processes.items():
-        until(
-            lambda program=program, many=many: (
-                (agent.value("scalpels_programs_processes", program=program) or 0) == many
-            ),
-            30,
-            f"{many} of {program} have their name",
-        )
+
+    def named() -> bool:
+        found = {program: agent.value("scalpels_programs_processes", program=program) for program in processes}
+        assert found == processes
+        return True
+
+    until(named, 30, "the processes have their names")
