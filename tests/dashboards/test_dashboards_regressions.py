@@ -28,6 +28,8 @@ OVERVIEW = [
     if "scalpels:slowdown:" in target["expr"]
 ]
 SQL = next(one for _, one in REGRESSIONS if one.metric == "scalpels_sql_seconds")
+# What deployments make slower first: a method of an RPC server.
+FIRST = next((pair for pair in REGRESSIONS if pair[1].metric == "scalpels_rpc_server_seconds"), ("sql", SQL))
 FIRING = 'count by (statistic, window) (ALERTS{{alertname="{}",alertstate="firing",statistic=~"{}"}})'
 MEAN_FAST = {"statistic": "mean", "window": "10m"}
 
@@ -91,13 +93,14 @@ def run(
 
 
 def test_a_slow_down_by_30_percent_fires_within_ten_minutes_and_not_before_it_began(tmp_path: Path) -> None:
-    alert = alert_name(SQL.metric)
+    board, regression = FIRST
+    alert = alert_name(regression.metric)
     began = 3 * DAY + 2 * HOUR
     assert not run(
         tmp_path,
-        "sql",
-        SQL,
-        usual(SQL, lambda t: 1.3 if t > began else 1.0),
+        board,
+        regression,
+        usual(regression, lambda t: 1.3 if t > began else 1.0),
         began + 10 * MINUTE,
         2 * MINUTE,
         never(alert, began + 4 * MINUTE),
