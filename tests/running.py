@@ -58,7 +58,7 @@ def public_python() -> tuple[str, dict[str, str]]:
                     (folder / file).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(file.locate(), folder / file)
     for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     return str(Path(sys.executable).resolve()), {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
 

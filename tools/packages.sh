@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, without starting or enabling any service they bring.
 #
-# Usage: packages.sh run|dev|test|bench|kernels
+# Usage: packages.sh run|dev|test|bench|deploy|kernels
 # As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
 # it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
 set -eu
@@ -47,6 +47,11 @@ uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
 benches="
 golang-go                   command:go
 "
+deploys="
+npm                         command:npm
+shellcheck                  command:shellcheck
+golang-go                   command:go
+"
 kernels="
 qemu-system-x86             command:qemu-system-x86_64
 "
@@ -55,8 +60,9 @@ case $purpose in
     dev) ;;
     test) wanted="$wanted$bpf$tests" ;;
     bench) wanted="$wanted$bpf$tests$benches" ;;
+    deploy) wanted="$wanted$bpf$tests$deploys" ;;
     kernels) wanted="$wanted$bpf$tests$kernels" ;;
-    *) echo "packages.sh: run, dev, test, bench or kernels, not $purpose" >&2; exit 2 ;;
+    *) echo "packages.sh: run, dev, test, bench, deploy or kernels, not $purpose" >&2; exit 2 ;;
 esac
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test|bench|kernels
+# Usage: setup.sh run|dev|test|bench|deploy|kernels
 #   run: what the agent needs; dev: also what checks need; test: also what tests need, clients and servers among
-#   it; bench: also what peers need; kernels: also what boots other kernels
+#   it; bench: also what peers need; deploy: also the helms;
+#   kernels: also what boots other kernels
 set -eu
 
 purpose=$1
@@ -12,6 +13,7 @@ root=$(dirname "$tools")
 cd "$root"
 
 "$tools/packages.sh" "$purpose"
+if [ "$purpose" = deploy ]; then "$tools/chart_tools.sh" > /dev/null; fi
 python=$("$tools/python.sh")
 
 made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)

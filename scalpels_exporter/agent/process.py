@@ -67,11 +67,20 @@ def _control_socket(path: str, who: child.Identity | None) -> str:
         made = not folder.exists()
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         if who and (made or not path):  # a folder that the user names and made stays the user's
-            os.chown(folder, who.uid, who.gid)
+            _give(folder, who)
     except OSError:
         return ""  # no local control then; the log says so
     usable = who is not None or os.access(folder, os.W_OK)
     return str(folder / (Path(path).name if path else SOCKET_NAME)) if usable else ""
+
+
+def _give(folder: Path, who: child.Identity) -> None:
+    """Makes it the agent's alone. A container's volume comes writable for all, workers among them."""
+    found = folder.stat()
+    if found.st_uid != who.uid or found.st_mode & 0o022:
+        folder.chmod(0o755)
+    if (found.st_uid, found.st_gid) != (who.uid, who.gid):
+        os.chown(folder, who.uid, who.gid)
 
 
 def default_folder() -> str:

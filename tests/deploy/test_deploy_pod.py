@@ -1,0 +1,154 @@
+"""What the chart gives to a pod suffices, and none of it is too much: all that is on runs, and less is not enough."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bcrypt
+import pytest
+import requests
+from pod import Pod, free_port
+from rendering import Manifests, of_kind, render
+from running import wait_until
+from urllib3.exceptions import InsecureRequestWarning
+
+from scalpels_exporter.capabilities import capabilities_of
+
+pytestmark = pytest.mark.root
+Start = Callable[..., Pod]
+AS_THE_AGENT = ("setpriv", "--reuid=scalpels", "--regid=scalpels", "--clear-groups")
+A_KERNEL_PROGRAM = {"http": False, "sql": False, "syscalls": False}
+ALMOST_NOTHING = {**A_KERNEL_PROGRAM, "fs": False, "program": False}
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    for command in ("unshare", "setpriv", "nsenter", "curl", "openssl"):
+        if shutil.which(command) is None:
+            pytest.skip(f"needs {command}")
+
+
+@pytest.fixture
+def start_pod(chart_tools: Path, kernel_programs: None) -> Iterator[Start]:
+    """Runs the pod that the chart renders with these values, less one capability."""
+    started: list[Pod] = []
+
+    def start(
+        tracers: object = None, less: str = "", secrets: dict[str, dict[str, str]] | None = None, **more: object
+    ) -> Pod:
+        folder = Path(tempfile.mkdtemp(prefix="scalpels-pod-"))
+        values = {"config": {"tracers": tracers or {}}, "port": free_port(), **more}
+        given = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+        manifests = render(chart_tools / "helm-4", *given)
+        if less:
+            _added(manifests).remove(less)
+        started.append(Pod(folder, manifests, secrets or {}))
+        return started[-1]
+
+    yield start
+    for pod in started:
+        pod.close()
+        wait_until(lambda pod=pod: not pod.survivors(), 5, "every process of the pod is gone")
+        shutil.rmtree(pod.folder)
+
+
+def _added(manifests: Manifests) -> list[str]:
+    [pods] = of_kind(manifests, "DaemonSet")
+    added: list[str] = pods["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]["add"]
+    return added
+
+
+def state(pod: Pod, tracer: str) -> str:
+    found: str = pod.tracer(tracer)["state"]
+    return found
+
+
+def running(pod: Pod) -> set[str]:
+    listed = pod.get("/api/v1/tracers").json()["tracers"]
+    return {one["tracer"] for one in listed if one["state"] == "running"}
+
+
+def test_every_default_tracer_runs_and_counts(start_pod: Start) -> None:
+    pod = start_pod()
+    on = {"fs", "http", "program", "programs", "sql", "syscalls", "system", "wire"}
+    wait_until(lambda: running(pod) == on, 60, "all run")
+    wait_until(lambda: (pod.value("scalpels_program_processes", program="scalpels") or 0) > 3, 20, "it is named")
+    assert pod.inside("stat", "-c", "%a %U", "/run/scalpels").stdout.split() == ["755", "scalpels"]
+    assert capabilities_of(pod.pid) == frozenset()
+    assert capabilities_of(pod.pid, "/proc", "CapBnd") == frozenset()
+
+
+def test_encrypted_traffic_a_port_and_the_cost_of_it_all_are_seen(start_pod: Start) -> None:
+    tracers = {"fs": False, "syscalls": False, "wire": {"tls": True}, "port": True}
+    pod = start_pod(tracers, measureCost=True)
+    wait_until(lambda: {"http", "sql", "wire", "port"} <= running(pod), 60, "all run")
+    cost = ("scalpels_tracer_probe_seconds_total", (("tracer", "wire"),))
+    wait_until(lambda: pod.samples().get(cost, 0) > 0, 30, "what kernel programs cost is measured")
+    wait_until(lambda: (pod.value("scalpels_wire_tls_files") or 0) > 0, 30, "libssl is probed")
+
+
+@pytest.mark.parametrize(
+    ("capability", "tracer"),
+    [("BPF", "fs"), ("PERFMON", "fs"), ("DAC_READ_SEARCH", "fs"), ("SYS_PTRACE", "programs")],
+)
+def test_without_what_a_tracer_declares_it_is_unsupported(capability: str, tracer: str, start_pod: Start) -> None:
+    pod = start_pod(tracers=A_KERNEL_PROGRAM, less=capability)
+    wait_until(lambda: state(pod, tracer) == "unsupported", 30, f"{tracer} is unsupported")
+    assert f"CAP_{capability}" in pod.tracer(tracer)["why"]
+
+
+@pytest.mark.parametrize("capability", ["SETUID", "SETGID"])
+def test_without_changing_users_nothing_starts(capability: str, start_pod: Start) -> None:
+    with pytest.raises(pytest.fail.Exception, match="the agent ended"):
+        start_pod(tracers=ALMOST_NOTHING, less=capability)
+
+
+def test_without_chown_there_is_no_control_and_without_setpcap_bounds_stay(start_pod: Start) -> None:
+    uncontrolled = start_pod(tracers=ALMOST_NOTHING, less="CHOWN")
+    assert "agent.sock" not in uncontrolled.log.read_text()
+    unbounded = start_pod(tracers=ALMOST_NOTHING, less="SETPCAP")
+    assert capabilities_of(unbounded.pid, "/proc", "CapBnd") != frozenset()
+
+
+def test_a_script_runs_and_is_killed_though_it_hears_no_signal(start_pod: Start) -> None:
+    script = '#!/bin/sh\ntrap "" TERM\nwhile :; do echo 12 pkt/s; sleep 1; done\n'
+    pod = start_pod(tracers={**ALMOST_NOTHING, "vpn": {"command": "/opt/scalpels/vpn"}}, scripts={"vpn": script})
+    wait_until(lambda: pod.value("scalpels_vpn_value", unit="pkt/s") == 12, 20, "the script is read")
+    client = Path(pod.python).name, "-m", "scalpels_exporter", "stop", "vpn"
+    assert pod.inside(*AS_THE_AGENT, *client).returncode == 0
+    wait_until(lambda: state(pod, "vpn") == "stopped", 20, "it is stopped")
+
+
+def test_probes_need_no_password_and_no_trust_in_a_certificate(start_pod: Start, tmp_path: Path) -> None:
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "key",
+        "-out",
+        "crt",
+        "-subj",
+        "/CN=x",
+    ]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True, timeout=30)
+    secret = {name: (tmp_path / name).read_text() for name in ("key", "crt")}
+    hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    secret["web.yaml"] = (
+        "tls_server_config: {cert_file: /etc/scalpels-web/crt, key_file: /etc/scalpels-web/key}\n"
+        f"basic_auth_users: {{prometheus: '{hashed}'}}\n"
+    )
+    pod = start_pod(ALMOST_NOTHING, webConfig={"secretName": "web", "tls": True}, secrets={"web": secret})
+    with pytest.warns(InsecureRequestWarning):
+        answer = requests.get(f"https://127.0.0.1:{pod.port}/-/ready", verify=False, timeout=5)
+    assert answer.status_code == 401
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        wait_until(lambda name=name: pod.probe(name).returncode == 0, 20, f"{name} succeeds")
