@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kernels check bench update verify clean
+.PHONY: help setup run test test-kernels test-deploy check bench update verify clean
 
 help:  ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test-kernels:  ## run every tracer's kernel programs under other kernels, in qem
 	@tools/setup.sh kernels
 	@tools/test.sh tests/kernels $(ARGS)
 
+test-deploy:  ## test the chart with the real helm 3 and 4, the image, the unit, devstack and kolla-ansible: takes npm and go
+	@tools/setup.sh deploy
+	@tools/test.sh tests/deploy $(ARGS)
+
 check:  ## formatting, lint, types, imports, house rules and docs; changes nothing
 	@tools/setup.sh dev
 	@tools/owner.sh tools/check.sh format
@@ -39,14 +43,15 @@ bench:  ## run the benchmarks in turn and print their tables (ARGS='name …' fo
 	@tools/setup.sh bench
 	@tools/bench.sh $(ARGS)
 
-update:  ## write what is generated anew: parts of README.md and docs/, files of the chart
+update:  ## write what is generated anew: parts of README.md and docs/, dashboards, rules, runbooks, files of the chart
 	@tools/setup.sh dev
 	@tools/owner.sh $(PYTHON) tools/readme_tables.py
+	@tools/owner.sh $(PYTHON) -m dashboards
 	@tools/owner.sh $(PYTHON) tools/chart_tracers.py
 	@tools/owner.sh $(PYTHON) tools/chart_values.py
 
 verify: update  ## update, and fail if that changed anything
-	@tools/owner.sh git diff --exit-code -- README.md docs helm
+	@tools/owner.sh git diff --exit-code -- README.md docs dashboards helm
 
 clean:  ## remove .venv and every cache
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist

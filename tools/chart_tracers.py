@@ -1,7 +1,7 @@
 """Writes helm/scalpels-exporter/files/tracers.yaml: what a pod must be given for each tracer, from the declarations.
 
 The chart's template adds up the capabilities of those that its values have on. `make update` runs it, and
-tests/deploy compares. Knows nothing of Helm.
+tests/house compares. Knows nothing of Helm.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, without starting or enabling any service they bring.
 #
-# Usage: packages.sh run|dev|test|bench|kernels
+# Usage: packages.sh run|dev|test|bench|deploy|kernels
 # As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
 # it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
 set -eu
@@ -38,13 +38,19 @@ openvswitch-switch          command:ovs-vswitchd
 mariadb-server              glob:/usr/share/mysql/*_system_tables.sql
 python3-mysqldb             module:MySQLdb
 postgresql                  glob:/usr/lib/postgresql/*/bin/postgres
+rabbitmq-server             file:/usr/lib/rabbitmq/bin/rabbitmq-server
 apache2-bin                 command:apache2
 nginx                       command:nginx
+uwsgi-core                  command:uwsgi-core
+uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
+"
+benches="
+golang-go                   command:go
+"
+deploys="
 npm                         command:npm
 shellcheck                  command:shellcheck
 golang-go                   command:go
-uwsgi-core                  command:uwsgi-core
-uwsgi-plugin-python3        file:/usr/lib/uwsgi/plugins/python3_plugin.so
 "
 kernels="
 qemu-system-x86             command:qemu-system-x86_64
@@ -53,9 +59,10 @@ case $purpose in
     run) wanted="$wanted$bpf" ;;
     dev) ;;
     test) wanted="$wanted$bpf$tests" ;;
-    bench) wanted="$wanted$bpf$tests" ;;
+    bench) wanted="$wanted$bpf$tests$benches" ;;
+    deploy) wanted="$wanted$bpf$tests$deploys" ;;
     kernels) wanted="$wanted$bpf$tests$kernels" ;;
-    *) echo "packages.sh: run, dev, test, bench or kernels, not $purpose" >&2; exit 2 ;;
+    *) echo "packages.sh: run, dev, test, bench, deploy or kernels, not $purpose" >&2; exit 2 ;;
 esac
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
@@ -124,10 +131,14 @@ if [ -n "$available" ]; then
     fi
     # They are here for tests, which start them on ports of their own; at the next boot nothing should run.
     for package in prometheus prometheus-node-exporter prometheus-process-exporter openvswitch-switch \
-        mariadb-server postgresql nginx; do
-        unit=${package%-server}  # mariadb's; the others' units have their names
+        mariadb-server postgresql rabbitmq-server nginx; do
+        unit=$package
+        [ "$package" != mariadb-server ] || unit=mariadb
         case "$available " in
             *" $package "*) systemctl disable --quiet "$unit.service" 2> /dev/null || true ;;
         esac
     done
+    case "$available " in  # Erlang's own, which comes along
+        *" rabbitmq-server "*) systemctl disable --quiet epmd.service epmd.socket 2> /dev/null || true ;;
+    esac
 fi

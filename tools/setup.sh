@@ -1,9 +1,10 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test|bench|kernels
+# Usage: setup.sh run|dev|test|bench|deploy|kernels
 #   run: what the agent needs; dev: also what checks need; test: also what tests need, clients and servers among
-#   it; bench: also what peers need; kernels: also what boots other kernels
+#   it; bench: also what peers need; deploy: also the helms;
+#   kernels: also what boots other kernels
 set -eu
 
 purpose=$1
@@ -12,7 +13,7 @@ root=$(dirname "$tools")
 cd "$root"
 
 "$tools/packages.sh" "$purpose"
-case $purpose in test | bench | kernels) "$tools/chart_tools.sh" > /dev/null ;; esac
+if [ "$purpose" = deploy ]; then "$tools/chart_tools.sh" > /dev/null; fi
 python=$("$tools/python.sh")
 
 made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)
@@ -31,6 +32,7 @@ options=
 if [ "$python" = /usr/bin/python3 ]; then
     options=--system-site-packages  # bcc is there, and nowhere else
 fi
+if [ -L .venv ]; then rm .venv; fi  # another checkout's: to clear it would clear theirs
 # The scripts in bin/ hold the folder's path: all is made anew when that or Python is another.
 if [ "$(readlink -f .venv/bin/python)" != "$(readlink -f "$python")" ] ||
     ! head -n 1 .venv/bin/pip 2> /dev/null | grep -q "^#!$root/.venv/bin/python"; then

@@ -1120,13 +1120,13 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
     if (type == 'C') {
         sql->tagged = verb_at(pass, 5);
         pop_verb(sql);
-        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass), pg_answer_digest(pass, 0), 0);
+        pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass), pg_answer_digest(pass, sql, 0), 0);
     } else if (type == 'E') {
         if (sql->phase == LOGGING_IN)
             count_connection(pass, conn, sql, REFUSED);
         int asked = sql->batches_from != sql->batches_to, of_parse = sql->verbs_from == sql->verbs_to && sql->parsing;
         u32 verb = of_parse ? sql->parsed : pop_verb(sql);
-        u64 digest = pg_answer_digest(pass, of_parse);
+        u64 digest = pg_answer_digest(pass, sql, of_parse);
         pg_failed(pass, conn, sql, verb);
         if (!asked && sql->parsing) /* refused before it could be asked to be executed */
             sql->asked = sql->parse, sql->first = pass->now;
@@ -1135,7 +1135,7 @@ static __always_inline void pg_answer(struct pass *pass, struct conn *conn, stru
         sql->parsing = 0;
     } else if (type == 'I' || type == 's') {
         pop_verb(sql);
-        (void)pg_answer_digest(pass, 0);
+        (void)pg_answer_digest(pass, sql, 0);
         sql->first = 0;
     } else if (type == '1') {
         sql->parsing = 0;

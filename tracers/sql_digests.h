@@ -14,7 +14,8 @@
 
 #define MOST_DIGESTS 4096
 #define READ_AT_ONCE 256 /* with what there is in the head */
-#define MOST_READS 10 /* of texts in one system call; each is called, and calls back */
+#define MOST_READS 10 /* of texts in one system call; each takes a tail call, and one back */
+#define MOST_TEXTS 8  /* that are begun in it: the others leave enough to count what comes behind them */
 
 enum { TO_COMMAND, TO_SIMPLE, TO_PREPARED };
 
@@ -117,25 +118,6 @@ static __always_inline void count_digest(struct pass *pass, struct conn *conn, s
     found->errors += failed;
 }
 
-/* A text begins at `at` in the head of a message of `total` bytes. */
-static __always_inline void begin_reading(struct pass *pass, struct sql *sql, struct told *told, u64 at, u64 total,
-                                          u64 to, u64 name)
-{
-    int zero = 0;
-    struct reader *reader = sql_reader.lookup(&zero);
-    if (!reader)
-        return;
-    begin_text(&reader->text, sql->system == POSTGRESQL, told->escapes);
-    reader->to = to;
-    reader->name = name;
-    reader->given = 0;
-    reader->inode = pass->inode;
-    reader->now = pass->now;
-    reader->head_at = at;
-    reader->head_end = total < HEAD_BYTES ? total : HEAD_BYTES;
-    sql->reading = BEGUN;
-}
-
 static __always_inline void push_digest(struct sql *sql, struct told *told, u64 digest)
 {
     told->queue[told->to & (VERB_QUEUE - 1)] = digest;
@@ -161,6 +143,34 @@ static __always_inline void give_digest(struct pass *pass, struct sql *sql, stru
         }
     }
     reader->given = 1;
+}
+
+/* A text begins at `at` in the head of a message of `total` bytes. */
+static __always_inline void begin_reading(struct pass *pass, struct sql *sql, struct told *told, u64 at, u64 total,
+                                          u64 to, u64 name)
+{
+    int zero = 0;
+    struct reader *reader = sql_reader.lookup(&zero);
+    if (!reader)
+        return;
+    begin_text(&reader->text, sql->system == POSTGRESQL, told->escapes);
+    reader->to = to;
+    reader->name = name;
+    reader->given = 0;
+    reader->inode = pass->inode;
+    reader->now = pass->now;
+    reader->head_at = at;
+    reader->head_end = total < HEAD_BYTES ? total : HEAD_BYTES;
+    /* Should it not come to an end: */
+    if (to == TO_SIMPLE)
+        told->ends[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = told->to;
+    else
+        give_digest(pass, sql, told, reader, 0);
+    reader->given = 0;
+    if (pass->runs < MOST_TEXTS)
+        sql->reading = BEGUN;
+    else
+        lose(LOST_UNDIGESTED);
 }
 
 /* The digest of the text that was read, which is kept under it. 0: there is none, or no room. */
@@ -208,12 +218,12 @@ static __always_inline u64 bring_text(struct pass *pass, struct stream *stream, 
         __builtin_memcpy(pass->scan, pass->head + offset, HEAD_BYTES);
     }
     length = stream->skip < pass->left ? stream->skip : pass->left;
-    if (length > READ_AT_ONCE - HEAD_BYTES)
-        length = READ_AT_ONCE - HEAD_BYTES;
+    if (length > READ_AT_ONCE - here)
+        length = READ_AT_ONCE - here;
     reader->length = here + length;
     BOUND(here, 127);
-    BOUND(length, 255);
-    if (here > HEAD_BYTES || bpf_probe_read_user(pass->scan + here, length, (void *)pass->at)) {
+    BOUND(length, 511);
+    if (here > HEAD_BYTES || length > READ_AT_ONCE || bpf_probe_read_user(pass->scan + here, length, (void *)pass->at)) {
         reader->text.said = SQL_CUT;
         reader->length = 0;
         return 0;
@@ -301,6 +311,7 @@ int sql_digest(struct exited *at)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
+    pass->runs++;
     if (!machine->ready)
         parsers.call(at, CALL_SQL_MACHINE_MADE);
     if (!machine->ready || !take_up_reading(pass, sql, reader)) {
@@ -330,10 +341,9 @@ int sql_digest(struct exited *at)
     took_text(pass, stream, reader);
     u64 said = reader->text.said, full = reader->text.read >= TEXT_READ;
     if (said <= SQL_AGAIN && !full && (reader->last || pass->left || reader->head_at < reader->head_end)) {
-        if (pass->runs++ < MOST_READS)
+        if (pass->runs < MOST_READS)
             parsers.call(at, CALL_SQL_DIGEST);
         lose(LOST_UNDIGESTED);
-        give_digest(pass, sql, told, reader, 0);
         sql->reading = NOT_READING;
     } else if (said <= SQL_AGAIN && !full) {
         keep_reading(pass, sql, reader);
@@ -346,7 +356,7 @@ int sql_digest(struct exited *at)
             u32 read = reader->text.read;
             begin_text(&reader->text, 1, told->escapes);
             reader->text.read = read;
-            if (pass->runs++ < MOST_READS)
+            if (pass->runs < MOST_READS)
                 parsers.call(at, CALL_SQL_DIGEST);
             lose(LOST_UNDIGESTED);
         }
@@ -440,15 +450,16 @@ static __always_inline void pg_request_digest(struct pass *pass, struct sql *sql
 }
 
 /* Of the statement that is answered. */
-static __always_inline u64 pg_answer_digest(struct pass *pass, u32 of_parse)
+static __always_inline u64 pg_answer_digest(struct pass *pass, struct sql *sql, u32 of_parse)
 {
     struct told *told = told_of(pass);
     if (!told)
         return 0;
     if (of_parse)
         return told->parsed;
-    if (told->from == told->to)
-        return 0;
+    u8 end = sql->batches_from == sql->batches_to ? told->to : told->ends[sql->batches_from & (BATCH_QUEUE - 1)];
+    if (told->from == end)
+        return 0; /* not one of the next batch */
     if ((u8)(told->to - told->from) > VERB_QUEUE)
         told->from = told->to - VERB_QUEUE;
     return told->queue[told->from++ & (VERB_QUEUE - 1)];
@@ -470,7 +481,7 @@ static __always_inline int goes_on_reading(struct sql *sql, struct stream *strea
     return sql->reading;
 }
 
-/* There are no more tail calls for it. */
+/* There are no more tail calls for it: it has no digest. */
 static __always_inline void leave_reading(struct sql *sql)
 {
     lose(LOST_UNDIGESTED);

@@ -13,8 +13,8 @@
 #define HEAD_BYTES 64 /* of a message: what parsers see of it */
 #define STATE_WORDS 48
 #define CONNECTIONS 16384
-#define MOST_MISSES 40 /* chunks that nobody recognised; then one in 16 is looked at */
-#define FEW_MISSES 16
+#define MOST_MISSES 40 /* chunks that nobody recognised; then one in 17 is looked at */
+#define FEW_MISSES 17  /* odd: or of a question and an answer in turn it might be the answer each time */
 #define MOST_RUNS 28 /* the kernel allows 33 tail calls, and a recogniser or a scan may have come before */
 
 enum { RECEIVED, SENT };
@@ -474,7 +474,7 @@ static __always_inline int look(void *at, struct pass *pass, s64 result)
     } else {
         if (result <= 0)
             return 0;
-        if (conn->misses >= MOST_MISSES && (++conn->misses & (FEW_MISSES - 1)))
+        if (conn->misses >= MOST_MISSES && (++conn->misses % FEW_MISSES))
             return 0;
         if (conn->misses < MOST_MISSES)
             conn->misses++;

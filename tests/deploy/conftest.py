@@ -1,12 +1,9 @@
-"""The tools of the chart, and what writes its generated files."""
+"""The tools of the chart."""
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from rendering import ROOT
@@ -26,19 +23,3 @@ def helm(request: pytest.FixtureRequest, chart_tools: Path) -> Path:
     if not path.exists():
         pytest.skip(f"tools/chart_tools.sh could not get {path.name}")
     return path
-
-
-@pytest.fixture(scope="session")
-def generators() -> list[ModuleType]:
-    """The scripts in tools/ that write files of the chart."""
-    return [_loaded(ROOT / "tools" / f"{name}.py") for name in ("chart_tracers", "chart_values")]
-
-
-def _loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module

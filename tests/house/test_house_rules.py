@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = ("scalpels_exporter", "tracers", "benchmarks", "tools")
+OURS = ("scalpels_exporter", "tracers", "benchmarks", "dashboards", "tools")
 MODULES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
 EVERY_PYTHON = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "tools").glob("*.sh"))
@@ -99,18 +99,31 @@ def imported_by(*folders: str) -> set[str]:
 def test_every_dependency_earns_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     decision = (ROOT / "docs" / "decisions" / "0003-dependencies.md").read_text()
-    modules = {"pyyaml": "yaml", "mysql-connector-python": "mysql", "psycopg[binary]": "psycopg"}
+    modules = {
+        "grafana-foundation-sdk": "grafana_foundation_sdk",
+        "mysql-connector-python": "mysql",
+        "oslo.messaging": "oslo_messaging",
+        "promql-parser": "promql_parser",
+        "psycopg[binary]": "psycopg",
+        "pyyaml": "yaml",
+    }
     run_as_commands = {"gunicorn"}
     services = project["optional-dependencies"]["services"]
+    makers = [line for line in project["optional-dependencies"]["dev"] if re.match("grafana|promql", line)]
     for lines, folders in (
         (project["dependencies"], ("scalpels_exporter", "tracers")),
         (services, ("tests/servers", "tests/loads")),
+        (makers, ("dashboards",)),
     ):
         found = imported_by(*folders) | run_as_commands
         for line in lines:
             name = re.split(r"[<>=]", line)[0]
             assert f"`{name}`" in decision, f"0003-dependencies.md does not say why {name} is there"
             assert modules.get(name, name) in found, f"{name} is not imported anywhere"
+
+
+def test_nothing_that_is_installed_needs_what_makes_dashboards() -> None:
+    assert not imported_by("scalpels_exporter", "tracers") & {"dashboards", "grafana_foundation_sdk", "promql_parser"}
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, ROOT / ".ci" / "run"], ids=named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,14 @@ from prometheus_server import Prometheus
 
 
 @pytest.fixture
-def start_prometheus(tmp_path: Path) -> Iterator[Callable[[str], Prometheus]]:
-    """Starts one that scrapes a target; it is ended after the test."""
+def start_prometheus(tmp_path: Path) -> Iterator[Callable[..., Prometheus]]:
+    """Starts one that scrapes a target, with files of rules and flags if there are any; it is ended after the test."""
     if shutil.which("prometheus") is None:
         pytest.skip("needs Debian's package prometheus")
     started: list[Prometheus] = []
 
-    def start(target: str) -> Prometheus:
-        started.append(Prometheus(tmp_path, target))
+    def start(target: str, rules: Sequence[Path] = (), *flags: str) -> Prometheus:
+        started.append(Prometheus(tmp_path, target, rules, *flags))
         return started[-1]
 
     yield start

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def free_port() -> int:
 
 
 class Prometheus:
-    def __init__(self, folder: Path, target: str) -> None:
+    def __init__(self, folder: Path, target: str, rules: Sequence[Path] = (), *flags: str) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         config = folder / "prometheus.yml"
         job = {
@@ -30,7 +31,7 @@ class Prometheus:
             "scrape_timeout": "1s",
             "static_configs": [{"targets": [target]}],
         }
-        config.write_text(json.dumps({"scrape_configs": [job]}))
+        config.write_text(json.dumps({"rule_files": [str(rule) for rule in rules], "scrape_configs": [job]}))
         self._log = (folder / "prometheus.log").open("wb")
         self.process = subprocess.Popen(
             [
@@ -38,6 +39,7 @@ class Prometheus:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder}/data",
                 f"--web.listen-address={self.url.removeprefix('http://')}",
+                *flags,
             ],
             stdout=self._log,
             stderr=self._log,
@@ -47,6 +49,12 @@ class Prometheus:
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=5).json()
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
+
+    def ask(self, path: str, **parameters: str) -> Any:
+        """What its API answers; fails with its reason if it refuses."""
+        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=10).json()
+        assert answer["status"] == "success", f"{parameters}: {answer.get('error')}"
+        return answer["data"]
 
     def number(self, expression: str) -> float | None:
         found = self.query(expression)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -16,25 +17,27 @@ from typing import Any, Generic, Self, TypeVar
 
 import pytest
 
-from loads.reports import HttpReport, SqlReport
+from loads.reports import AmqpReport, HttpReport, RpcReport, SqlReport
 from loads.target import Target
 
 TESTS = Path(__file__).parent.parent
-R = TypeVar("R", SqlReport, HttpReport)
+R = TypeVar("R", SqlReport, HttpReport, AmqpReport, RpcReport)
 
 
 class Load(Generic[R]):
-    """`client` is the program loads/<client>_load.py; `mark` stands in its command line, for a rule that names it.
-
-    `options` are the client's own (each says them in its docstring). A context manager; the child is ended after.
+    """`client` is the program loads/<client>_load.py; `mark` stands in its command line, for a rule that names it, and
+    `words` follow it there. `options` are the client's own (each says them in its docstring). A context manager; the
+    child is ended after.
     """
 
     report: type[R]
 
-    def __init__(self, client: str, target: Target, mark: str = "mark-of-the-load", **options: Any) -> None:
+    def __init__(
+        self, client: str, target: Target, mark: str = "mark-of-the-load", words: Sequence[str] = (), **options: Any
+    ) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"loads.{client}_load", mark],
+            [sys.executable, "-m", f"loads.{client}_load", mark, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -126,3 +129,15 @@ class HttpLoad(Load[HttpReport]):
     """Clients: raw, urllib3, requests, aiohttp, curl. Jobs: http_jobs.py."""
 
     report = HttpReport
+
+
+class AmqpLoad(Load[AmqpReport]):
+    """Clients: pika, kombu; their jobs stand in them."""
+
+    report = AmqpReport
+
+
+class RpcLoad(Load[RpcReport]):
+    """Clients: oslo_client, oslo_server, each with one word: threading or eventlet; their jobs stand in them."""
+
+    report = RpcReport

@@ -126,6 +126,41 @@ class HttpReport:
         return cls(**{**found, "requests": requests, "connections": Counter(found["connections"])})
 
 
+@dataclass
+class AmqpReport:
+    """Truth of one job, by method: messages, bytes of their bodies; and closed channels by code."""
+
+    messages: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    redelivered: int = 0
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> AmqpReport:
+        return cls(**{name: Counter(value) if isinstance(value, dict) else value for name, value in found.items()})
+
+
+@dataclass
+class RpcReport:
+    """Truth of one job: a client's calls, casts and fanouts by method, and failed calls by the exception that it got;
+    what a server was asked for; nanoseconds that each call took by method."""
+
+    call: Counter[str] = field(default_factory=Counter)
+    cast: Counter[str] = field(default_factory=Counter)
+    fanout: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    served: Counter[str] = field(default_factory=Counter)
+    times: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def sent(self) -> Counter[str]:
+        return self.call + self.cast + self.fanout
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> RpcReport:
+        return cls(**{name: Counter(value) if isinstance(value, dict) else value for name, value in found.items()})
+
+
 def read_times(file: Path) -> dict[str, list[int]]:
     """What a job with `times` wrote: verb, or method and status → nanoseconds of each call, in no order."""
     found: dict[str, list[int]] = {}

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 class Target:
     """`socket` empty: TCP to `host` and `port`; `certificate`: the file that TLS is verified with, empty for none."""
 
-    system: str  # mysql, postgresql or http
+    system: str  # mysql, postgresql, http or amqp
     host: str
     port: int
     socket: str = ""

@@ -215,6 +215,21 @@ def test_several_statements_of_postgresql_in_one_text_have_digests_of_their_own(
         assert gained(before, after, "rows", **labels) == Counter({one: 10, two: 15, three: 5})
 
 
+def test_a_pipeline_deeper_than_can_be_read_loses_digests_and_no_statement(
+    servers: dict[str, Any], kernel_programs: None, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    with known_load("psycopg", servers["postgresql"].target(), agent, until, mode="pipeline", depth=30) as load:
+        load.do("connect", count=1)
+        before, lost_before = settled(agent, "scalpels_sql"), lost(agent)
+        load.do("run", mix="plain", count=600)
+        after, lost_after = settled(agent, "scalpels_sql"), lost(agent)
+    for side, program in (("client", "load"), ("server", "postgres")):
+        seen = gained(before, after, "statements", program=program, side=side)
+        assert seen.keys() <= {"select ?", "other"}
+        assert seen.total() == 600
+    assert set(lost_after) <= {"sql undigested", *lost_before}
+
+
 def test_more_digests_than_there_is_room_for_are_others_and_counted_as_lost(
     kernel_programs: None, start_agent: Callable[..., RunningAgent], until: Callable[..., object]
 ) -> None:

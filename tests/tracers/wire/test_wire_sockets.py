@@ -70,3 +70,14 @@ def test_a_connection_that_closes_in_between_is_lost_once(agent: RunningAgent, t
     for _ in range(5):
         talk("closing", QUERY)
     assert lost() - before == 5
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_connection_that_nobody_knew_for_long_is_known_soon_after(
+    agent: RunningAgent, talk: Talk, shift: int
+) -> None:
+    """Question and answer in turn: the looks that are left to it fall on questions too."""
+    noise, statements_after = b"\xf0\x9f\xf0\x9f".hex(), 60
+    unknown = [noise] * shift + [noise, "<" + noise] * 25
+    found = counted(agent, talk, "pair", *unknown, *[QUERY, "<" + ANSWER] * statements_after, times=1)
+    assert all(found[side] >= statements_after - 18 for side in ("client", "server")), found

@@ -1,0 +1,119 @@
+"""A RabbitMQ of its own: node name, ports, folder and epmd; and what its own counters say it did.
+
+Nothing of the host's RabbitMQ is read or touched, and epmd, which other nodes might share, is one of its own too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from loads.target import Target
+from running import wait_until
+
+from servers.server import LOOPBACK, Server, free_port, program
+
+BIN = "/usr/lib/rabbitmq/bin"  # /usr/sbin's is a wrapper that goes over to another user, which we have done already
+PREAMBLE = b"AMQP\0\0\x09\x01"
+USER = "guest"  # RabbitMQ's own, for loopback alone
+_COUNTER = re.compile(r"^(rabbitmq_global_messages_\w+_total)\{(.*)\} (\d+)$", re.M)
+
+
+class RabbitMq(Server):
+    """`frame_max` and `heartbeat` are what it proposes to its clients."""
+
+    name = "rabbitmq"
+    users = ("rabbitmq", "nobody")
+    stop = signal.SIGKILL  # nothing of it is kept, and its own end takes it seconds
+    patience = 60.0
+
+    def __init__(self, *, frame_max: int = 131072, heartbeat: int = 60) -> None:
+        super().__init__()
+        self._frame_max, self._heartbeat = frame_max, heartbeat
+        self._epmd_port, self._metrics_port, self._node_port = free_port(), free_port(), free_port()
+        self._epmd: subprocess.Popen[bytes] | None = None
+
+    @property
+    def node(self) -> str:
+        return f"scalpels{self.port}@localhost"
+
+    def prepare(self) -> None:
+        plugins, settings = self.folder / "enabled_plugins", self.folder / "rabbitmq.conf"
+        plugins.write_text("[rabbitmq_prometheus].\n")
+        settings.write_text(
+            f"listeners.tcp.default = {LOOPBACK}:{self.port}\n"
+            f"prometheus.tcp.ip = {LOOPBACK}\nprometheus.tcp.port = {self._metrics_port}\n"
+            f"frame_max = {self._frame_max}\nheartbeat = {self._heartbeat}\n"
+            "log.console = true\nlog.console.level = warning\nlog.file = false\n"
+            "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.absolute = 2GB\n"
+        )
+        self.own(plugins, settings)
+        command = self.as_user([program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK])
+        self._epmd = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "--", *command], stdin=subprocess.DEVNULL, env=self.environment()
+        )
+
+    def command(self) -> Sequence[str | Path]:
+        return [program("rabbitmq-server", BIN)]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment(),
+            "HOME": str(self.folder),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": LOOPBACK,
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_DIST_PORT": str(self._node_port),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "none.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",  # schedulers do not spin
+        }
+
+    def answers(self) -> bool:
+        with socket.create_connection((LOOPBACK, self.port), 1) as probe:
+            probe.sendall(PREAMBLE)
+            return probe.recv(1) == b"\1"  # a method: Connection.Start
+
+    def restart(self) -> None:
+        """It dies as in a power cut, and comes back on the same port with what it had on disk."""
+        assert self._process is not None
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        wait_until(lambda: not self.survivors(), 10, "every process of the broker is gone")
+        self._start()
+        wait_until(self._answers_or_ended, self.patience, f"{self.name} answers again")
+        self.processes()
+
+    def close(self) -> None:
+        super().close()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+            self._epmd = None
+
+    def target(self) -> Target:
+        return Target(system="amqp", host=LOOPBACK, port=self.port, user=USER, password=USER, database="/")
+
+    def messages(self) -> Counter[str]:
+        """Its global counters of AMQP 0-9-1: received, routed, delivered, acknowledged …"""
+        url = f"http://{LOOPBACK}:{self._metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text = answer.read().decode()
+        found: Counter[str] = Counter()
+        for name, labels, value in _COUNTER.findall(text):
+            if 'protocol="amqp091"' in labels:
+                found[name.removeprefix("rabbitmq_global_messages_").removesuffix("_total")] += int(value)
+        return found

@@ -1,0 +1,97 @@
+"""What the real agent counts of RPC equals what clients, servers and the broker count themselves, to the unit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from callers import lost
+from rpc_truth import SETTINGS, Watched, known, rpc
+from running import RunningAgent
+from servers.rabbitmq_server import RabbitMq
+
+pytestmark = [pytest.mark.root, pytest.mark.server]
+SERVERS = 3
+DURABLE = {"amqp_durable_queues": True}
+QUORUM = {**DURABLE, "rabbit_quorum_queue": True}
+STREAM = {
+    **QUORUM,
+    "rabbit_transient_quorum_queue": True,
+    "rabbit_stream_fanout": True,
+    "rabbit_qos_prefetch_count": 10,
+}
+QUEUES: dict[str, dict[str, Any]] = {"durable": DURABLE, "quorum": QUORUM, "stream": STREAM}
+SIZES = [100] * 8 + [1000] * 8 + [5000, 20_000, 200_000, 1_000_000]
+
+
+def test_every_call_cast_and_fanout_is_counted_at_all_ends(
+    broker: RabbitMq,
+    kernel_programs: None,
+    start_agent: Callable[..., RunningAgent],
+    until: Callable[..., object],
+) -> None:
+    with rpc(broker, servers=SERVERS) as ends:
+        ends.run(calls=100, workers=15)  # connections that are older than the agent
+        ends.served()
+        agent = start_agent(SETTINGS)
+        until(lambda: agent.value("scalpels_worker_up", tracer="rpc") == 1, 60, "rpc is up")
+        known(agent, until, client=1, server=SERVERS)
+        received = broker.messages()
+        watched = Watched(agent)
+        report = ends.run(calls=3000, casts=3000, fanouts=300, workers=50, sizes=SIZES, context=1500)
+        served = Counter[str]()
+        many = report.call.total() + report.cast.total() + SERVERS * report.fanout.total()
+
+        def all_is_served() -> bool:
+            served.update(ends.served())
+            return served.total() >= many
+
+        until(all_is_served, 30, "all casts are worked on")
+        seen = watched.after()
+        received = broker.messages() - received
+    assert report.failed == Counter()
+    assert seen.calls("client", program="client") == report.call
+    assert seen.calls("server", program="server") == report.call
+    for leg in ("request", "reply"):
+        assert seen.calls("broker", leg=leg) == report.call
+    for side in ("client", "broker"):
+        assert seen.messages(side, "call") == report.call
+        assert seen.messages(side, "cast") == report.cast
+        assert seen.messages(side, "fanout") == report.fanout
+    assert seen.messages("server", "call", "cast", "fanout") == served
+    by_method = seen.by("method", "scalpels_amqp_messages_total", program="rabbitmq")
+    assert by_method["publish"] == received["received"]
+    assert by_method["deliver"] == received["delivered"]
+    assert by_method["ack"] == received["acknowledged"]
+    assert lost(agent) == {}
+
+
+def test_eventlet_is_counted_as_threads_are(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    with rpc(broker, "eventlet") as ends:
+        known(agent, until, client=1, server=1)
+        watched = Watched(agent)
+        report = ends.run(calls=1000, casts=200, workers=50, context=500)
+        seen = watched.after()
+        assert report.failed == Counter()
+        assert seen.calls("client", program="client") == seen.calls("server", program="server") == report.call
+        assert seen.messages("server", "call", "cast") == ends.served() == report.sent
+    assert lost(agent) == {}
+
+
+@pytest.mark.parametrize("queues", QUEUES)
+def test_the_kind_of_the_queues_does_not_matter(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object], queues: str
+) -> None:
+    with rpc(broker, exchange=queues, **QUEUES[queues]) as ends:  # an exchange of its own: it is declared otherwise
+        known(agent, until, client=1, server=1)
+        watched = Watched(agent)
+        report = ends.run(calls=200, fanouts=20, workers=5)
+        seen = watched.after()
+        assert report.failed == Counter()
+        assert seen.calls("client", program="client") == seen.calls("server", program="server") == report.call
+        assert seen.messages("server", "fanout") == report.fanout
+    assert lost(agent) == {}
