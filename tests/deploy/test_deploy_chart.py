@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import warnings
@@ -11,7 +12,9 @@ import pytest
 import yaml
 from rendering import CASES, CHART, ROOT, of_kind, render, run
 
+from scalpels_exporter.catalog import find
 from scalpels_exporter.config.load import load
+from scalpels_exporter.declare import Bpf, Parser
 
 # The first and the last that the schemas are there for, and those between which the chart decides.
 KUBERNETES = ("1.25", "1.29", "1.30", "1.37")
@@ -98,6 +101,26 @@ def test_it_ships_every_rule_and_dashboard_as_it_is(chart_tools: Path) -> None:
     assert shown == {path.name: path.read_text() for path in (ROOT / "dashboards/json").glob("*.json")}
     assert rules
     assert shown
+
+
+def added(helm: Path, off: set[str], **more: object) -> set[str]:
+    """The capabilities where these tracers are switched off, less those of the agent itself."""
+    values = {"config": {"tracers": dict.fromkeys(off, False)}, **more}
+    [pods] = of_kind(
+        render(helm, *(f"--set-json={key}={json.dumps(value)}" for key, value in values.items())), "DaemonSet"
+    )
+    given = pods["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]["add"]
+    return set(given) - {"CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID"}
+
+
+def test_it_gives_nothing_for_what_is_off(chart_tools: Path) -> None:
+    helm, tracers = chart_tools / "helm-4", {name: found.tracer for name, found in find().items()}
+    with_kernel_programs = {name for name, one in tracers.items() if isinstance(one.runs, Bpf | Parser)}
+    for measured in (False, True):  # there is nothing to measure
+        found = added(helm, with_kernel_programs, measureCost=measured)
+        assert found == {"DAC_READ_SEARCH", "SYS_PTRACE"}
+    assert added(helm, set(tracers) - {"system"}) == set()
+    assert {"BPF", "PERFMON", "SYS_ADMIN"} < added(helm, with_kernel_programs - {"fs"}, measureCost=True)
 
 
 def test_its_own_cases_pass(chart_tools: Path) -> None:

@@ -19,11 +19,13 @@ from unit import allowed_calls
 from urllib3.exceptions import InsecureRequestWarning
 
 from scalpels_exporter.capabilities import capabilities_of
+from scalpels_exporter.catalog import find
+from scalpels_exporter.needs import required
 
 pytestmark = pytest.mark.root
 Start = Callable[..., Pod]
 AS_THE_AGENT = ("setpriv", "--reuid=scalpels", "--regid=scalpels", "--clear-groups")
-A_KERNEL_PROGRAM = {"http": False, "sql": False, "syscalls": False}
+A_KERNEL_PROGRAM = {name: False for name in find() if name not in ("fs", "program", "system")}
 ALMOST_NOTHING = {**A_KERNEL_PROGRAM, "fs": False, "program": False}
 
 
@@ -81,7 +83,11 @@ def running(pod: Pod) -> set[str]:
 def test_every_default_tracer_runs_and_counts(start_pod: Start) -> None:
     """Under the filter of the systemd unit too, which gives the same capabilities."""
     pod = start_pod(only=allowed_calls())
-    on = {"fs", "http", "program", "programs", "sql", "syscalls", "system", "wire"}
+    every = {name: found.tracer for name, found in find().items()}
+    default = {name for name, tracer in every.items() if tracer.default}
+    on = default | {one.name for name in default for one in required(every[name], every)}
+    on |= {every[name].host for name in on} - {""}
+    assert {"programs", "wire"} <= on
     wait_until(lambda: running(pod) == on, 60, "all run")
     wait_until(lambda: (pod.value("scalpels_program_processes", program="scalpels") or 0) > 3, 20, "it is named")
     assert pod.inside("stat", "-c", "%a %U", "/run/scalpels").stdout.split() == ["755", "scalpels"]
