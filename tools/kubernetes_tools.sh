@@ -7,7 +7,7 @@ set -eu
 
 export PATH=$PATH:/usr/local/go/bin
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/scalpels-exporter/kubernetes-1  # another number when a version below changes
-kubernetes=1.37.2 staging=0.37.2 controller_tools=0.23.0
+kubernetes=1.37.2 staging=0.37.2 controller_tools=0.23.0 operator_version=0.95.1
 mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
@@ -47,7 +47,7 @@ if [ ! -d "$folder/crds" ]; then
     cd "$work/crds"
     operator=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring
     sed -i "s#^import .*#import (\n\t_ \"$operator/v1\"\n\t_ \"sigs.k8s.io/controller-tools/cmd/controller-gen\"\n)#" tools.go
-    go get "sigs.k8s.io/controller-tools/cmd/controller-gen@v$controller_tools" "$operator@latest" 2> log
+    go get "sigs.k8s.io/controller-tools/cmd/controller-gen@v$controller_tools" "$operator@v$operator_version" 2> log
     go mod tidy -e 2>> log
     go build -o controller-gen sigs.k8s.io/controller-tools/cmd/controller-gen
     sources=$(go list -m -f '{{.Dir}}' "$operator")
