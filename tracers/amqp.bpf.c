@@ -19,13 +19,14 @@ enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 #define METHOD(class, method) ((u32)(class) << 16 | (method))
 #define WINDOW_BYTES 256        /* of a stream that are looked at in one go */
 #define NAME_BYTES 63
-#define FRAMES_A_RUN 4
+#define FRAMES_A_RUN 6
 #define PIECES_A_TURN 32
 #define LONGEST_FRAME (1U << 30) /* RabbitMQ's largest message has 512 MB, in one frame where there is no limit */
 #define PARTIALS 4096
 #define AMQP_TEXTS 4096
 #define TAGS 64                 /* messages of a channel whose acknowledgements are waited for */
 #define SECOND 1000000000ULL
+#define ENVELOPE_BEGINS 0x762e6f6c736f227bULL /* {"oslo.v */
 #define LEAST_ERROR 300           /* of reply codes; others say that all is well */
 #define FEWEST_FOLDED 12        /* hexadecimal digits at the end of a name that was generated */
 
@@ -787,6 +788,8 @@ static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, stru
         }
     } else if (content->phase == TO_BODY) {
 #ifdef SWITCH_RPC
+        if (content->kind == BODY_UNKNOWN && there >= 15 && window_word(pass, 7) != ENVELOPE_BEGINS)
+            content->kind = BODY_PLAIN;
         if (is_on(SWITCH_RPC) && content->kind != BODY_PLAIN && content->done + size > content->from) {
             u32 carried = content->carried & (HEAD_BYTES - 1);
             use(pass, stream, 7, 0);
@@ -942,6 +945,8 @@ static __always_inline int recognised_amqp(struct pass *pass, struct conn *conn,
         return 0;
     if (total == 7 && direction == RECEIVED) {
         conn->state[AMQP_GUESS] = size << 24 | (u64)pass->head[1] << 8 | pass->head[2];
+        if (conn->misses >= MOST_MISSES)
+            conn->misses = MOST_MISSES - 1; /* the next one must be looked at */
         return 0;
     }
     if (have < 12 || total < 8 + size)

@@ -94,7 +94,8 @@ TRACER = Tracer(
         Counter(
             "scalpels_rpc_unanswered_total",
             "Calls without a reply when the client's timeout was over: at the client that sent it, the server that "
-            "received it; at the broker those that no server received. A client without a timeout is given a minute.",
+            "received it; at the broker those that no server received. A client without a timeout is given a minute. "
+            "After a start some may be among them whose reply came on a connection that was not known yet.",
             ("program", "side", "method"),
             series=1000,
         ),
