@@ -256,17 +256,19 @@ static __always_inline void request_came(struct pass *pass, struct conn *conn, s
         begin_flight(pass, content, &key, RPC_SERVER);
         return;
     }
-    key.role = FLIGHT_EARLY;
-    struct rpc_flight *early = rpc_flights.lookup(&key);
-    if (!early) {
-        key.role = FLIGHT_CALL;
+    struct flight_of other = {content->id, FLIGHT_EARLY};
+    if (!rpc_flights.lookup(&other)) {
         begin_flight(pass, content, &key, RPC_CLIENT);
-        return;
+        if (!rpc_flights.lookup(&other))
+            return;
     }
     /* The reply was read before this send had returned: the call took no longer than that. */
     struct rpc_call call = {pass->program, 0, content->name};
-    if (early->leg)
+    struct rpc_flight *early = rpc_flights.lookup(&other);
+    if (early && early->leg)
         count_rpc_failure(pass->program, RPC_CLIENT, content->name, early->method);
+    if (rpc_flights.delete(&other))
+        return; /* who reads the reply has found the call meanwhile */
     rpc_flights.delete(&key);
     count_rpc_client(&call, 0);
 }
@@ -286,15 +288,21 @@ static __always_inline void reply_came(struct pass *pass, struct conn *conn, str
     if (!flight) {
         if (key.role == FLIGHT_CALL) {
             struct rpc_flight early = {pass->now, content->name, pass->program, 0, 0, content->flags & REPLY_FAILED};
-            key.role = FLIGHT_EARLY;
-            if (rpc_flights.insert(&key, &early))
+            struct flight_of other = {content->id, FLIGHT_EARLY};
+            if (rpc_flights.insert(&other, &early))
                 lose(LOST_RPC_FULL);
+            flight = rpc_flights.lookup(&key);
+            if (!flight || rpc_flights.delete(&other))
+                return; /* who sends the call finds its reply, or has */
+        } else {
+            return;
         }
-        return;
     }
     call.method = flight->method;
     if (key.role == FLIGHT_BROKER) {
         if (!sent) {
+            if (!flight->leg) /* it is answered before the send to the server has returned */
+                count_rpc_broker(&call, pass->now - flight->at);
             flight->at = pass->now;
             flight->leg = 2;
             return;
