@@ -313,6 +313,10 @@ static __always_inline void reply_came(struct pass *pass, struct conn *conn, str
     call.method = flight->method;
     if (key.role == FLIGHT_BROKER) {
         if (!sent) {
+            if (!flight->leg) { /* it is answered before the send to the server has returned */
+                call.leg = LEG_REQUEST;
+                count_rpc_broker(&call, pass->now - flight->at);
+            }
             flight->at = pass->now;
             flight->leg = 2;
             return;

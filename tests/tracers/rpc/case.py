@@ -10,7 +10,7 @@ PARAMETERS: dict[str, Any] = {"patience": 1}
 amqp = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "amqp" / "frames.py")))
 CALLS, LONG, FAILED, CASTS, FANOUTS = range(10), range(10, 14), range(20, 23), 6, 2
 EVENT = "compute.instance.create.end"
-LATE, NEVER, ASTRAY, TWICE = 30, 31, 32, 33
+LATE, NEVER, ASTRAY, TWICE, EARLY = 30, 31, 32, 33, 34
 
 
 class Broker:
@@ -30,8 +30,11 @@ class Broker:
             while left:
                 left -= len(other.recv(min(left, 3000)))
 
-    def ask(self, body: bytes, exchange: str = "openstack", expires: str = "") -> None:
+    def send(self, body: bytes, exchange: str = "openstack", expires: str = "") -> None:
         self._pass(self.client, self._from_client, amqp.publish(body, exchange, expires=expires))
+
+    def ask(self, body: bytes, exchange: str = "openstack", expires: str = "") -> None:
+        self.send(body, exchange, expires)
         self._pass(self._to_server, self.server, amqp.deliver(body, exchange=exchange, expires=expires))
 
     def answer(self, body: bytes) -> None:
@@ -67,13 +70,19 @@ def work() -> None:
     broker.ask(amqp.request("twice", TWICE))
     broker.ask(amqp.request("twice", TWICE))
     broker.answer(amqp.reply(TWICE))
+    broker.tell(amqp.reply(EARLY))  # its call is seen to be sent after it: a send is seen when it returns
+    broker.send(amqp.request("ping", EARLY))
     broker.ask(b'{"no": "envelope"}')
 
 
-DONE = {"ping": len(CALLS) + len(FAILED), "build": len(LONG), "twice": 1}
+READ = len(CALLS) + len(FAILED)
+DONE = {"ping": READ, "build": len(LONG), "twice": 1}
 SENT = {**DONE, "late": 1, "never": 1, "twice": 2}
 COUNTS = {
-    **{f'scalpels_rpc_client_seconds_count{{method="{method}"}}': many for method, many in DONE.items()},
+    **{
+        f'scalpels_rpc_client_seconds_count{{method="{method}"}}': many
+        for method, many in (DONE | {"ping": READ + 1}).items()
+    },
     **{
         f'scalpels_rpc_server_seconds_count{{method="{method}"}}': many for method, many in (DONE | {"late": 1}).items()
     },
@@ -84,8 +93,12 @@ COUNTS = {
     },
     **{
         f'scalpels_rpc_messages_total{{side="{side}",kind="{kind}",method="{method}"}}': many
-        for side in ("client", "server", "broker")
-        for kind, sent in (("call", SENT), ("cast", {"tell": CASTS}), ("fanout", {"tell": FANOUTS}))
+        for side, called in (
+            ("client", SENT | {"ping": READ + 1}),
+            ("server", SENT),
+            ("broker", SENT | {"ping": READ + 1}),
+        )
+        for kind, sent in (("call", called), ("cast", {"tell": CASTS}), ("fanout", {"tell": FANOUTS}))
         for method, many in sent.items()
     },
     **{
@@ -108,5 +121,6 @@ COUNTS = {
         )
     },
     'scalpels_rpc_duplicates_total{side="broker",method="twice"}': 1,
+    'scalpels_rpc_unanswered_total{side="broker",method="ping"}': 1,  # EARLY, which no server got
     "scalpels_rpc_unawaited_replies_total{}": 1,
 }
