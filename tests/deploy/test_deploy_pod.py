@@ -40,6 +40,7 @@ def _tools() -> None:
 def start_pod(chart_tools: Path, kernel_programs: None) -> Iterator[Start]:
     """Runs the pod that the chart renders with these values, less one capability."""
     started: list[Pod] = []
+    folders: list[Path] = []
 
     def start(
         tracers: object = None,
@@ -49,6 +50,7 @@ def start_pod(chart_tools: Path, kernel_programs: None) -> Iterator[Start]:
         **more: object,
     ) -> Pod:
         folder = Path(tempfile.mkdtemp(prefix="scalpels-pod-"))
+        folders.append(folder)
         values = {"config": {"tracers": tracers or {}}, "port": free_port(), **more}
         given = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         manifests = render(chart_tools / "helm-4", *given)
@@ -61,7 +63,8 @@ def start_pod(chart_tools: Path, kernel_programs: None) -> Iterator[Start]:
     for pod in started:
         pod.close()
         wait_until(lambda pod=pod: not pod.survivors(), 5, "every process of the pod is gone")
-        shutil.rmtree(pod.folder)
+    for folder in folders:
+        shutil.rmtree(folder)
 
 
 def _added(manifests: Manifests) -> list[str]:
