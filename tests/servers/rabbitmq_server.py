@@ -59,6 +59,11 @@ class RabbitMq(Server):
         self._epmd = subprocess.Popen(
             ["setpriv", "--pdeathsig=KILL", "--", *command], stdin=subprocess.DEVNULL, env=self.environment()
         )
+        wait_until(self._epmd_listens, 10, "epmd listens")  # or the broker starts another one, which stays
+
+    def _epmd_listens(self) -> bool:
+        with socket.create_connection((LOOPBACK, self._epmd_port), 1):
+            return True
 
     def command(self) -> Sequence[str | Path]:
         return [program("rabbitmq-server", BIN)]
@@ -70,6 +75,7 @@ class RabbitMq(Server):
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RUNNING_UNDER_SYSTEMD": "yes",  # the script becomes the broker: one process, which gets its signals
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self._node_port),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
@@ -98,11 +104,13 @@ class RabbitMq(Server):
         self.processes()
 
     def close(self) -> None:
-        super().close()
-        if self._epmd is not None:
-            self._epmd.kill()
-            self._epmd.wait()
-            self._epmd = None
+        try:
+            super().close()
+        finally:
+            if self._epmd is not None:
+                self._epmd.kill()
+                self._epmd.wait()
+                self._epmd = None
 
     def target(self) -> Target:
         return Target(system="amqp", host=LOOPBACK, port=self.port, user=USER, password=USER, database="/")

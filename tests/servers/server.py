@@ -5,6 +5,7 @@ What it serves and how it is configured is each server's own module.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import random
@@ -201,7 +202,8 @@ class Server:
                 self._process.kill()
                 self._process.wait()
             for pid in self.survivors():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                    os.kill(pid, signal.SIGKILL)
             wait_until(lambda: not self.survivors(), 5, f"every process of {self.name} is gone")
             self._process = None
         shutil.rmtree(self.folder, ignore_errors=True)
