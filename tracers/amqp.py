@@ -128,7 +128,7 @@ TRACER = Tracer(
         companion="Exchanges",
     ),
     default=True,
-    overhead="in what rpc says; a message without an envelope costs 2 to 3 µs at each end",
+    overhead="in what rpc says, whose programs it shares; not measured alone",
     picture="scalpels_amqp_messages_total",
 )
 

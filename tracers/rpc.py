@@ -169,7 +169,7 @@ TRACER = Tracer(
         ),
     ),
     default=True,
-    overhead="60 µs a call in client, server and broker together, of 1,000 to 1,200 (BPF_ENABLE_STATS)",
+    overhead="60 to 75 µs a call in client, server and broker together, of 1,000 (BPF_ENABLE_STATS, busy host)",
     picture="scalpels_rpc_server_seconds",
     summary=Summary(
         "scalpels_rpc_client_seconds",
