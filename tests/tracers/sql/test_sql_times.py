@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from callers import Series, series_of
+from callers import Series, series_of, settled
 from loads.reports import read_times
 from running import RunningAgent
 from servers.mariadb_server import MariaDb
@@ -57,7 +57,7 @@ def test_quantiles_are_within_one_bucket_of_the_clients(
             file = tmp_path / f"{seconds}"
             load.do("run", mix="thinking", count=times, seconds=seconds, times=str(file))
             took += [nanoseconds / 1e9 for nanoseconds in read_times(file)["SELECT"]]
-        after = series_of(agent, "scalpels_sql")
+        after = settled(agent, "scalpels_sql")
     took.sort()
     for metric, (side, name) in itertools.product(METRICS, (("client", "load"), ("server", program))):
         older = buckets(before, metric, name, side)
