@@ -379,27 +379,17 @@ static __always_inline void count_content(struct pass *pass, struct content *con
 static __always_inline void count_error(struct pass *pass, u32 what, u32 code)
 {
     struct amqp_error key = {pass->program, what, code};
-    u64 none = 0, *count;
-    if (!is_on(SWITCH_AMQP))
-        return;
-    count = amqp_errors.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_AMQP_FULL);
+    u64 none = 0;
+    if (is_on(SWITCH_AMQP))
+        add(amqp_errors.lookup_or_try_init(&key, &none), 1, LOST_AMQP_FULL);
 }
 
 static __always_inline void count_missed(struct pass *pass)
 {
     u32 key = pass->program;
-    u64 none = 0, *count;
-    if (!is_on(SWITCH_AMQP))
-        return;
-    count = amqp_missed.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_AMQP_FULL);
+    u64 none = 0;
+    if (is_on(SWITCH_AMQP))
+        add(amqp_missed.lookup_or_try_init(&key, &none), 1, LOST_AMQP_FULL);
 }
 
 static __always_inline void count_confirm(struct pass *pass, u32 result, u64 spent)
@@ -417,11 +407,7 @@ static __always_inline void count_confirm(struct pass *pass, u32 result, u64 spe
         lose(LOST_AMQP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, AMQP_CONFIRMS_FIRST, AMQP_CONFIRMS_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < AMQP_CONFIRMS_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, AMQP_CONFIRMS_FIRST, AMQP_CONFIRMS_SLOTS);
 }
 
 static __always_inline void count_ack(struct pass *pass, u64 spent)
@@ -439,11 +425,7 @@ static __always_inline void count_ack(struct pass *pass, u64 spent)
         lose(LOST_AMQP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, AMQP_ACKS_FIRST, AMQP_ACKS_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < AMQP_ACKS_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, AMQP_ACKS_FIRST, AMQP_ACKS_SLOTS);
 }
 
 /* ------------------------------------------------------------------ channels */

@@ -161,11 +161,7 @@ static __always_inline void count_transfer(struct what *what, u64 spent, s64 byt
     }
     if (bytes > 0)
         found->bytes += bytes;
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, TRANSFERS_FIRST, TRANSFERS_SLOTS);
-    asm volatile("" : "+r"(slot)); /* or the compiler drops the check, which the verifier wants */
-    if (slot < TRANSFERS_SLOTS)
-        found->counts[slot]++;
+    observe(&found->sum, found->counts, spent, TRANSFERS_FIRST, TRANSFERS_SLOTS);
 }
 
 static __always_inline void count_act(struct what *what, u64 spent)
@@ -182,11 +178,7 @@ static __always_inline void count_act(struct what *what, u64 spent)
             return;
         }
     }
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, ACTS_FIRST, ACTS_SLOTS);
-    asm volatile("" : "+r"(slot)); /* or the compiler drops the check, which the verifier wants */
-    if (slot < ACTS_SLOTS)
-        found->counts[slot]++;
+    observe(&found->sum, found->counts, spent, ACTS_FIRST, ACTS_SLOTS);
 }
 
 int on_exit(struct exited *at)

@@ -133,33 +133,24 @@ static __always_inline struct http_end http_end_of(struct conn *conn, u32 progra
 static __always_inline void count_upgrade(struct conn *conn, u32 program)
 {
     struct http_end key = http_end_of(conn, program, 0);
-    u64 none = 0, *count = http_upgrades.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_HTTP_FULL);
+    u64 none = 0;
+    add(http_upgrades.lookup_or_try_init(&key, &none), 1, LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
 
 static __always_inline void count_unread(struct conn *conn, u32 program, u32 reason)
 {
     struct http_end key = http_end_of(conn, program, reason);
-    u64 none = 0, *count = http_unread.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_HTTP_FULL);
+    u64 none = 0;
+    add(http_unread.lookup_or_try_init(&key, &none), 1, LOST_HTTP_FULL);
     conn->unreadable = 1;
 }
 
 static __always_inline void count_untimed(struct conn *conn, u32 program)
 {
     struct http_end key = http_end_of(conn, program, 0);
-    u64 none = 0, *count = http_untimed.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_HTTP_FULL);
+    u64 none = 0;
+    add(http_untimed.lookup_or_try_init(&key, &none), 1, LOST_HTTP_FULL);
 }
 
 static __always_inline void count_traffic(struct conn *conn, u32 program)
@@ -189,11 +180,7 @@ static __always_inline void count_server(struct asked *key, u64 spent)
         lose(LOST_HTTP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, HTTP_SERVER_FIRST, HTTP_SERVER_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < HTTP_SERVER_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, HTTP_SERVER_FIRST, HTTP_SERVER_SLOTS);
 }
 
 static __always_inline void count_client(struct asked *key, u64 spent)
@@ -210,11 +197,7 @@ static __always_inline void count_client(struct asked *key, u64 spent)
         lose(LOST_HTTP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, HTTP_CLIENT_FIRST, HTTP_CLIENT_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < HTTP_CLIENT_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, HTTP_CLIENT_FIRST, HTTP_CLIENT_SLOTS);
 }
 
 static __always_inline void count_whole_server(struct whole_asked *key, u64 spent)
@@ -231,11 +214,7 @@ static __always_inline void count_whole_server(struct whole_asked *key, u64 spen
         lose(LOST_HTTP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, HTTP_WHOLE_SRV_FIRST, HTTP_WHOLE_SRV_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < HTTP_WHOLE_SRV_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, HTTP_WHOLE_SRV_FIRST, HTTP_WHOLE_SRV_SLOTS);
 }
 
 static __always_inline void count_whole_client(struct whole_asked *key, u64 spent)
@@ -252,11 +231,7 @@ static __always_inline void count_whole_client(struct whole_asked *key, u64 spen
         lose(LOST_HTTP_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, HTTP_WHOLE_CLI_FIRST, HTTP_WHOLE_CLI_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < HTTP_WHOLE_CLI_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, HTTP_WHOLE_CLI_FIRST, HTTP_WHOLE_CLI_SLOTS);
 }
 
 /* The answer is whole. */
@@ -291,13 +266,9 @@ static __always_inline void give_up(struct conn *conn, struct http *http)
 static __always_inline void broken_off(struct conn *conn, struct http *http)
 {
     struct http_end key = http_end_of(conn, conn->owner, 0);
-    u64 many = in_flight(http), none = 0, *count;
+    u64 many = in_flight(http), none = 0;
     if (many) {
-        count = http_unanswered.lookup_or_try_init(&key, &none);
-        if (count)
-            *count += many;
-        else
-            lose(LOST_HTTP_FULL);
+        add(http_unanswered.lookup_or_try_init(&key, &none), many, LOST_HTTP_FULL);
         give_up(conn, http);
     }
     if (conn->moved[RECEIVED] || conn->moved[SENT])

@@ -110,11 +110,7 @@ static __always_inline void count_rpc_client(struct rpc_call *key, u64 spent)
         lose(LOST_RPC_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, RPC_CLIENT_FIRST, RPC_CLIENT_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < RPC_CLIENT_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, RPC_CLIENT_FIRST, RPC_CLIENT_SLOTS);
 }
 
 static __always_inline void count_rpc_server(struct rpc_call *key, u64 spent)
@@ -131,11 +127,7 @@ static __always_inline void count_rpc_server(struct rpc_call *key, u64 spent)
         lose(LOST_RPC_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, RPC_SERVER_FIRST, RPC_SERVER_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < RPC_SERVER_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, RPC_SERVER_FIRST, RPC_SERVER_SLOTS);
 }
 
 static __always_inline void count_rpc_broker(struct rpc_call *key, u64 spent)
@@ -152,67 +144,45 @@ static __always_inline void count_rpc_broker(struct rpc_call *key, u64 spent)
         lose(LOST_RPC_FULL);
         return;
     }
-    __sync_fetch_and_add(&found->sum, spent);
-    u64 slot = slot_of_ns(spent, RPC_BROKER_FIRST, RPC_BROKER_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < RPC_BROKER_SLOTS)
-        __sync_fetch_and_add(&found->counts[slot], 1);
+    observe_shared(&found->sum, found->counts, spent, RPC_BROKER_FIRST, RPC_BROKER_SLOTS);
 }
 
 static __always_inline void count_rpc_message(u32 program, u32 side, u32 what, u64 method)
 {
     struct rpc_kind key = {program, side, what, 0, method};
-    u64 none = 0, *count = rpc_messages.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_messages.lookup_or_try_init(&key, &none), 1, LOST_RPC_FULL);
 }
 
 static __always_inline void count_again(struct rpc_end *key)
 {
-    u64 none = 0, *count = rpc_again.lookup_or_try_init(key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_again.lookup_or_try_init(key, &none), 1, LOST_RPC_FULL);
 }
 
 static __always_inline void count_overdue(struct rpc_end *key)
 {
-    u64 none = 0, *count = rpc_overdue.lookup_or_try_init(key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_overdue.lookup_or_try_init(key, &none), 1, LOST_RPC_FULL);
 }
 
 static __always_inline void count_late(struct rpc_end *key)
 {
-    u64 none = 0, *count = rpc_late.lookup_or_try_init(key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_late.lookup_or_try_init(key, &none), 1, LOST_RPC_FULL);
 }
 
 static __always_inline void count_notice(struct rpc_notice *key)
 {
-    u64 none = 0, *count = rpc_notices.lookup_or_try_init(key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_notices.lookup_or_try_init(key, &none), 1, LOST_RPC_FULL);
 }
 
 static __always_inline void count_rpc_failure(u32 program, u32 side, u64 method, u64 exception)
 {
     struct rpc_failure key = {program, side, method, exception};
-    u64 none = 0, *count = rpc_failures.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_RPC_FULL);
+    u64 none = 0;
+    add(rpc_failures.lookup_or_try_init(&key, &none), 1, LOST_RPC_FULL);
 }
 
 /* ------------------------------------------------------------------ pairing */

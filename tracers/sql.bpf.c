@@ -126,22 +126,16 @@ static __always_inline struct happening happening_of(struct pass *pass, struct c
 static __always_inline void count_connection(struct pass *pass, struct conn *conn, struct sql *sql, u32 what)
 {
     struct happening key = happening_of(pass, conn, sql, what);
-    u64 none = 0, *count = sql_conns.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_SQL_FULL);
+    u64 none = 0;
+    add(sql_conns.lookup_or_try_init(&key, &none), 1, LOST_SQL_FULL);
 }
 
 /* The rest of the connection is hidden: it is said, and never guessed at. */
 static __always_inline void count_unreadable(struct pass *pass, struct conn *conn, struct sql *sql, u32 what)
 {
     struct happening key = happening_of(pass, conn, sql, what);
-    u64 none = 0, *count = sql_unread.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_SQL_FULL);
+    u64 none = 0;
+    add(sql_unread.lookup_or_try_init(&key, &none), 1, LOST_SQL_FULL);
     conn->unreadable = 1;
 }
 
@@ -191,11 +185,7 @@ static __always_inline void count_statement(struct pass *pass, struct conn *conn
         return;
     }
     found->rows += rows;
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, SQL_TIMES_FIRST, SQL_TIMES_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < SQL_TIMES_SLOTS)
-        found->counts[slot]++;
+    observe(&found->sum, found->counts, spent, SQL_TIMES_FIRST, SQL_TIMES_SLOTS);
     count_bytes(pass, conn, sql);
 }
 
@@ -215,11 +205,7 @@ static __always_inline void count_whole(struct pass *pass, struct conn *conn, st
         lose(LOST_SQL_FULL);
         return;
     }
-    found->sum += spent;
-    u64 slot = slot_of_ns(spent, SQL_WHOLE_FIRST, SQL_WHOLE_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < SQL_WHOLE_SLOTS)
-        found->counts[slot]++;
+    observe(&found->sum, found->counts, spent, SQL_WHOLE_FIRST, SQL_WHOLE_SLOTS);
 }
 
 static __always_inline void count_transaction(struct pass *pass, struct conn *conn, struct sql *sql, u32 outcome)
@@ -239,20 +225,13 @@ static __always_inline void count_transaction(struct pass *pass, struct conn *co
         lose(LOST_SQL_FULL);
         return;
     }
-    found->sum += lasted;
-    u64 slot = slot_of_ns(lasted, SQL_TRANS_FIRST, SQL_TRANS_SLOTS);
-    asm volatile("" : "+r"(slot));
-    if (slot < SQL_TRANS_SLOTS)
-        found->counts[slot]++;
+    observe(&found->sum, found->counts, lasted, SQL_TRANS_FIRST, SQL_TRANS_SLOTS);
 }
 
 static __always_inline void count_failure(struct failure *key)
 {
-    u64 none = 0, *count = sql_errors.lookup_or_try_init(key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_SQL_FULL);
+    u64 none = 0;
+    add(sql_errors.lookup_or_try_init(key, &none), 1, LOST_SQL_FULL);
 }
 
 /* ------------------------------------------------------------------ verbs */

@@ -68,11 +68,7 @@ static __always_inline void count_failure(u32 program, u32 number, u64 error)
     u64 none = 0;
     if (error >= FIRST_RESTART && error <= LAST_RESTART)
         key.error = ERRNO_ERESTART;
-    u64 *count = failures.lookup_or_try_init(&key, &none);
-    if (count)
-        (*count)++;
-    else
-        lose(LOST_FULL);
+    add(failures.lookup_or_try_init(&key, &none), 1, LOST_FULL);
 }
 
 static __always_inline struct latency *first_of(struct of_call *key)
@@ -102,10 +98,6 @@ int on_exit(struct exited *at)
         lose(LOST_FULL);
         return 0;
     }
-    latency->sum += spent;
-    u64 slot = slot_of_ns(spent, LATENCIES_FIRST, LATENCIES_SLOTS);
-    asm volatile("" : "+r"(slot)); /* or the compiler drops the check, which the verifier wants */
-    if (slot < LATENCIES_SLOTS)
-        latency->counts[slot]++;
+    observe(&latency->sum, latency->counts, spent, LATENCIES_FIRST, LATENCIES_SLOTS);
     return 0;
 }

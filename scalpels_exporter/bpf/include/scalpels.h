@@ -69,6 +69,36 @@ static __always_inline u32 slot_of_plain(u64 value, int first, u32 slots)
     return slot_of(value, PLAIN_LIFT, PLAIN_A, PLAIN_B, PLAIN_C, PLAIN_D, first, slots);
 }
 
+/* What a map had for a key, found or made: `many` more; 0, where it had no room, is an event lost for `reason`.
+ *     add(calls.lookup_or_try_init(&key, &none), 1, LOST_FULL); */
+static __always_inline void add(u64 *count, u64 many, u32 reason)
+{
+    if (count)
+        *count += many;
+    else
+        lose(reason);
+}
+
+/* One more observation in a histogram of seconds, of a per-CPU map. */
+static __always_inline void observe(u64 *sum, u64 *counts, u64 ns, int first, u32 slots)
+{
+    u64 slot = slot_of_ns(ns, first, slots);
+    asm volatile("" : "+r"(slot)); /* or the compiler drops the check, which the verifier wants */
+    *sum += ns;
+    if (slot < slots)
+        counts[slot]++;
+}
+
+/* The same where all CPUs have one value. */
+static __always_inline void observe_shared(u64 *sum, u64 *counts, u64 ns, int first, u32 slots)
+{
+    u64 slot = slot_of_ns(ns, first, slots);
+    asm volatile("" : "+r"(slot));
+    __sync_fetch_and_add(sum, ns);
+    if (slot < slots)
+        __sync_fetch_and_add(&counts[slot], 1);
+}
+
 /* A member of a structure whose type the verifier knows: an ordinary load. Inline, because BCC makes a helper's call of
  * what it takes for a load from the kernel. */
 #define MEMBER(type, of, offset)                                                                                       \
