@@ -91,7 +91,8 @@ class _Loader:
         held = compiled.maps()
         self._put_calls(compiled, held)  # before anything runs that calls them
         for part, function in hosted.checks(self.task.chosen):
-            self.programs[function] = self._load(compiled, part, function, compiler.RAW_TRACEPOINT)
+            with self._naming(part):
+                self.programs[function] = compiled.load(function, compiler.RAW_TRACEPOINT)
         self._attach(compiled, folder)
         if library := hosted.library_of(self.task.chosen):
             held |= self._load_uprobes(library, found, held)
@@ -223,15 +224,17 @@ class _Loader:
             raise RuntimeError(f"{self.task.file}: the source has no map {self.task.runs.calls}")
         array = maps.Map.of(held[self.task.runs.calls])
         for place, (part, function) in enumerate(hosted.calls(self.task.chosen)):
-            loaded = self._load(compiled, part, function, kind)
-            self.programs[function if kind == compiler.TRACEPOINT else f"{kind} {function}"] = loaded
-            array.put(struct.pack("=I", place), struct.pack("=I", loaded))
+            with self._naming(part):
+                loaded = compiled.load(function, kind)
+                self.programs[function if kind == compiler.TRACEPOINT else f"{kind} {function}"] = loaded
+                array.put(struct.pack("=I", place), struct.pack("=I", loaded))
 
-    def _load(self, compiled: compiler.Compiled, part: Chosen, function: str, kind: str) -> int:
-        """A function of a host or of a member that nothing is attached to."""
+    @contextlib.contextmanager
+    def _naming(self, part: Chosen) -> Iterator[None]:
+        """A refusal inside says whose source it is of: the host's, or which member's."""
         try:
-            return compiled.load(function, kind)
-        except compiler.Rejected as refusal:
+            yield
+        except (compiler.Rejected, OSError) as refusal:
             where = f"{self.task.chosen.tracer.name} (kernel {os.uname().release})"
             raise RuntimeError(f"{where}: {hosted.source_of(part).name}: {refusal}") from None
 
