@@ -190,6 +190,7 @@ class Kernel:
     records: Callable[[], Sequence[bytes]]  # what has come through the ring `events` since the last call
     parameters: Mapping[str, Any]
     program: Callable[[int], str]  # pid → program, by the rules; reads /proc
+    name: Callable[[int], str]  # number of a program in the kernel → its name
     check: Callable[[int], int]  # runs `check` now, with one u64; what it returns, 32 bits
     proc: str = "/proc"
 

@@ -25,6 +25,7 @@ from scalpels_exporter.declare import (
     Table,
     Tracer,
 )
+from scalpels_exporter.texts import text_of
 
 METHODS = ("other", "publish", "deliver", "get", "return", "ack", "nack", "reject", "confirm", "refuse")
 ERRORS = ("connection", "channel", "return")
@@ -140,7 +141,7 @@ class Exchanges:
     """Names exchanges, and counts the channels that are open."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._texts, self._programs = kernel.maps["amqp_texts"], kernel.maps["program_names"]
+        self._texts, self._name = kernel.maps["amqp_texts"], kernel.name
         self._channels, self._connections = kernel.maps["amqp_channels"], kernel.maps["conns"]
 
     def beat(self) -> float:
@@ -151,8 +152,7 @@ class Exchanges:
         assert label == "exchange"
         if member < len(NAMES):
             return NAMES[member]
-        found = self._texts.get(member.to_bytes(8, "little"))
-        return found[1 : 1 + found[0]].decode(errors="replace") if found else NAMES[0]
+        return text_of(self._texts.get(member.to_bytes(8, "little"))) or NAMES[0]
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
         channels, consumers = Tally[int](), Tally[int]()
@@ -168,11 +168,7 @@ class Exchanges:
             channels[program] += 1
             consumers[program] += many
         return [
-            (name, (self._program(program),), number)
+            (name, (self._name(program),), number)
             for name, found in (("scalpels_amqp_channels", channels), ("scalpels_amqp_consumers", consumers))
             for program, number in found.items()
         ]
-
-    def _program(self, number: int) -> str:
-        name = self._programs.get(number.to_bytes(4, "little"))
-        return name.partition(b"\0")[0].decode() if name else NAMES[0]

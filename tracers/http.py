@@ -35,6 +35,7 @@ from scalpels_exporter.declare import (
     Tracer,
 )
 from scalpels_exporter.routes.routing import OTHER, Routing
+from scalpels_exporter.texts import text_of
 
 METHODS = ("other", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 SIDES = ("other", "client", "server")
@@ -156,8 +157,8 @@ class Routes:
 
     def __init__(self, kernel: Kernel) -> None:
         self._routing = Routing(kernel.parameters["routes"], kernel.parameters["routes_most"])
-        self._folded, self._names = kernel.maps["http_routes"], kernel.maps["program_names"]
-        self._conns, self._check = kernel.maps["conns"], kernel.check
+        self._folded, self._conns = kernel.maps["http_routes"], kernel.maps["conns"]
+        self._name, self._check = kernel.name, kernel.check
         self._known: set[tuple[int, int]] = set()  # programs and sides, which are shown from now on
 
     def beat(self) -> float:
@@ -166,20 +167,16 @@ class Routes:
     def label(self, label: str, member: Any) -> str:
         """The route by its number."""
         assert label == "route"
-        found = self._folded.get(NUMBER.pack(member))
-        if not found:
-            return OTHER
-        return self._routing.route(found[1 : 1 + found[0]].decode("ascii", errors="replace"))
+        path = text_of(self._folded.get(NUMBER.pack(member)))
+        return self._routing.route(path) if path else OTHER
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
         waiting = self._waiting()
         self._known |= waiting.keys()
         found = []
         for program, side in self._known:
-            name = self._names.get(program.to_bytes(4, "little"))
-            text = name.partition(b"\0")[0].decode() if name else "other"
             many = waiting.get((program, side), 0)
-            found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (text,), many))
+            found.append((f"scalpels_http_{SIDES[side]}_requests_in_flight", (self._name(program),), many))
         return found
 
     def _waiting(self) -> dict[tuple[int, int], int]:

@@ -29,6 +29,7 @@ from scalpels_exporter.declare import (
     Table,
     Tracer,
 )
+from scalpels_exporter.texts import text_of
 
 SIDES = ("other", "client", "server", "broker")
 KINDS = ("call", "cast", "fanout")
@@ -197,7 +198,7 @@ class Calls:
     """Names methods and exceptions; tells which calls are in flight, and which will not be answered in time."""
 
     def __init__(self, kernel: Kernel, now: Callable[[], int] = time.monotonic_ns) -> None:
-        self._texts, self._programs = kernel.maps["amqp_texts"], kernel.maps["program_names"]
+        self._texts, self._name = kernel.maps["amqp_texts"], kernel.name
         self._flights, self._overdue = kernel.maps["rpc_flights"], kernel.maps["rpc_overdue"]
         self._patience = round(kernel.parameters["patience"] * SECOND)
         self._now = now
@@ -214,8 +215,7 @@ class Calls:
         assert label in ("method", "event", "exception")
         if member < len(NAMES):
             return NAMES[member]
-        found = self._texts.get(member.to_bytes(8, "little"))
-        return found[1 : 1 + found[0]].decode(errors="replace") if found else NAMES[0]
+        return text_of(self._texts.get(member.to_bytes(8, "little"))) or NAMES[0]
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
         self._sweep()
@@ -226,17 +226,17 @@ class Calls:
             *(
                 (
                     "scalpels_rpc_unanswered_total",
-                    (self._program(program), SIDES[side], self.label("method", method)),
+                    (self._name(program), SIDES[side], self.label("method", method)),
                     n,
                 )
                 for (program, side, method), n in unanswered.items()
             ),
             *(
-                ("scalpels_rpc_calls_in_flight", (self._program(program), SIDES[side]), n)
+                ("scalpels_rpc_calls_in_flight", (self._name(program), SIDES[side]), n)
                 for (program, side), n in self._in_flight.items()
             ),
             *(
-                ("scalpels_rpc_unawaited_replies_total", (self._program(program),), n)
+                ("scalpels_rpc_unawaited_replies_total", (self._name(program),), n)
                 for program, n in self._unawaited.items()
             ),
         ]
@@ -264,7 +264,3 @@ class Calls:
                 self._flights.put(key, FLIGHT.pack(at, method, program, expires, 1, leg))
                 if side != BROKER or not leg:
                     self._unanswered[program, side, method] += 1
-
-    def _program(self, number: int) -> str:
-        name = self._programs.get(number.to_bytes(4, "little"))
-        return name.partition(b"\0")[0].decode() if name else NAMES[0]

@@ -225,7 +225,7 @@ class Digests:
     def __init__(self, kernel: Kernel) -> None:
         self._spent = kernel.maps.get("sql_digests")
         self._texts = kernel.maps.get("sql_texts")
-        self._programs = kernel.maps["program_names"]
+        self._name = kernel.name
         self._leaders = Leaders(kernel.parameters["digests"])
         self._last: dict[bytes, tuple[int, ...]] = {}
         self._shown: Gained = defaultdict(lambda: [0] * 4)
@@ -271,15 +271,11 @@ class Digests:
             if digest and digest not in self._leaders:
                 continue
             name = f"{digest:016x}" if digest else OTHER
-            labels = (self._program(program), SYSTEMS[system], SIDES[side], name)
+            labels = (self._name(program), SYSTEMS[system], SIDES[side], name)
             for metric, number, unit in zip(DIGEST_METRICS, spent, UNITS, strict=False):
                 samples.append((metric.name, labels, number * unit))
             told.add(digest)
         return samples + [(DIGEST_METRICS[-1].name, (f"{one:016x}", self._text(one)), 1) for one in told if one]
-
-    def _program(self, number: int) -> str:
-        name = self._programs.get(number.to_bytes(4, "little")) or b""
-        return name.partition(b"\0")[0].decode(errors="replace") or OTHER
 
     def _text(self, digest: int) -> str:
         if digest not in self._known:

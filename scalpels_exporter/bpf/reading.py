@@ -54,7 +54,8 @@ class Reading:
         if runs.companion:
             records = self._ring.take if self._ring else lambda: []
             check = partial(_check, held.programs.get(getattr(runs, "check", ""), -1))
-            kernel = Kernel(held.maps, records, part.parameters, Naming(held.rules).program, check)
+            program = Naming(held.rules).program
+            kernel = Kernel(held.maps, records, part.parameters, program, held.sources.program, check)
             self._companion = getattr(module, runs.companion)(kernel)
 
     @property

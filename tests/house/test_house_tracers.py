@@ -19,6 +19,7 @@ OURS = (
     "scalpels_exporter.leaders",
     "scalpels_exporter.programs.",
     "scalpels_exporter.routes.",
+    "scalpels_exporter.texts",
 )
 
 

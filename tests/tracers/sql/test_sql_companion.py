@@ -33,9 +33,9 @@ class Counted:
 
     def __init__(self, stem: ModuleType, most: int) -> None:
         self.spent, self.texts, self._stem = Table(), Table(), stem
-        names = Table({struct.pack("=I", 1): b"shop\0\0"})
-        self.maps: dict[str, Any] = {"sql_digests": self.spent, "sql_texts": self.texts, "program_names": names}
-        self.kernel = Kernel(self.maps, lambda: [], {"digests": most}, lambda _: "other", lambda _: 0)
+        self.maps: dict[str, Any] = {"sql_digests": self.spent, "sql_texts": self.texts}
+        name = {1: "shop"}.__getitem__
+        self.kernel = Kernel(self.maps, lambda: [], {"digests": most}, lambda _: "other", name, lambda _: 0)
         self.companion = self.begin()
 
     def begin(self) -> Any:

@@ -1,0 +1,11 @@
+"""Texts that kernel programs keep once and count by number, as their maps hold them: a byte of length, then the bytes.
+
+For companions. What the numbers are is the tracers' own.
+"""
+
+from __future__ import annotations
+
+
+def text_of(kept: bytes | None) -> str:
+    """ "" where none is kept."""
+    return kept[1 : 1 + kept[0]].decode(errors="replace") if kept else ""
