@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from at_work import CASE, at_work, do
 from loads.load import SqlLoad
 from native_target import NativeTarget
 from prometheus_server import Prometheus
@@ -27,7 +26,6 @@ from scalpels_exporter.catalog import find
 pytestmark = [pytest.mark.server, pytest.mark.root]
 PAGES = [json.loads(path.read_text()) for path in sorted((ROOT / "dashboards" / "json").glob("*.json"))]
 RULES = sorted((ROOT / "dashboards" / "rules").glob("*.yaml"))
-WORK = ROOT / "tests" / "kernels" / "inside" / "work.py"
 CASES = [path for name in sorted(find()) if (path := ROOT / "tests" / "tracers" / name / "case.py").is_file()]
 UNHAPPY = Path(__file__).parent / "unhappy_case.py"
 SECONDS = 60
@@ -42,24 +40,6 @@ NOT_HERE = {
         for name, reason in yaml.safe_load(path.read_text()).items()
     },
 }
-
-
-@contextmanager
-def at_work(case: Path, mark: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that does the work of a case for each line that it is given."""
-    command = [sys.executable, "-S", str(WORK), str(case), mark]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-
-
-def do(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "done\n"
 
 
 def settings(workers: Path, port: int) -> str:
@@ -113,7 +93,7 @@ def test_every_panel_shows_something_and_every_rule_can_be_evaluated(
         agent = start_agent(settings(workers, mariadb.target().port))
         prometheus = start_prometheus(f"127.0.0.1:{agent.port}", RULES)
         load = stack.enter_context(SqlLoad("pymysql", mariadb.target()))
-        busy = [stack.enter_context(at_work(case, "mark-of-the-busy")) for case in (*CASES, UNHAPPY)]
+        busy = [stack.enter_context(at_work(CASE, case, "mark-of-the-busy")) for case in (*CASES, UNHAPPY)]
         for name in ("sql", "http", "fs", "syscalls", "program", "system"):
             wait_until(lambda name=name: agent.value("scalpels_worker_up", tracer=name) == 1, 40, f"{name} is up")
         wait_until(

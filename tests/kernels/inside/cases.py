@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 import runpy
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from at_work import CASE, at_work
 from running import ROOT
 
 from scalpels_exporter.catalog import find
 from scalpels_exporter.declare import Bpf, Parser, Tracer
 
-WORK = Path(__file__).parent / "work.py"
 Key = tuple[str, tuple[tuple[str, str], ...]]  # of a sample: its name, its sorted labels
 
 TRACERS: dict[str, Tracer] = {
@@ -38,6 +37,12 @@ def parameters(name: str) -> dict[str, Any]:
     return found
 
 
+def left_out(name: str) -> set[str]:
+    """The metrics that the work of the case does not bring to show anything; no other may show nothing."""
+    found: set[str] = runpy.run_path(str(file_of(name))).get("LEFT_OUT", set())
+    return found
+
+
 def counts(name: str) -> dict[Key, float]:
     """By how much each series of the program must move; no other may."""
     written: Mapping[str, float] = runpy.run_path(str(file_of(name)))["COUNTS"]
@@ -50,19 +55,5 @@ def key_of(text: str, name: str) -> Key:
     return metric, tuple(sorted(pairs))
 
 
-@contextmanager
-def doing(name: str) -> Iterator[subprocess.Popen[str]]:
-    """The process, before it works. It is gone after the context, and its children are."""
-    command = [sys.executable, "-S", str(WORK), str(file_of(name)), f"mark-of-{program_of(name)}"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-
-
-def do(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "done\n"
+def doing(name: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return at_work(CASE, file_of(name), f"mark-of-{program_of(name)}")
