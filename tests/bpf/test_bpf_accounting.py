@@ -73,7 +73,6 @@ def test_a_window_ends_when_no_worker_wants_it_any_more(shared: maps.Map) -> Non
 def test_what_was_counted_is_scaled_by_the_share_of_time_in_which_counting_was_on(
     shared: maps.Map, program: int, until: Callable[..., object]
 ) -> None:
-    made = time.monotonic_ns()
     meter = Meter((program,), 0.0, shared)
     assert meter.read() == (0.0, 0)
     begun = time.monotonic_ns()
@@ -86,8 +85,8 @@ def test_what_was_counted_is_scaled_by_the_share_of_time_in_which_counting_was_o
     before = time.monotonic_ns()
     seconds, runs = meter.read()
     after = time.monotonic_ns()
-    # Under way were the moments before `begun` too, but none before it was made.
-    assert 5000 * (before - begun) / (SECOND / 5) <= runs <= 5000 * (after - made) / (SECOND / 5) + 1
+    # Under way were the moments before `begun` too, which are few. What is told are whole runs.
+    assert 5000 * (before - begun) // (SECOND // 5) <= runs <= 5000 * (after - begun + SECOND / 50) / (SECOND / 5)
     assert 0 < seconds < 1
     assert meter.read() == (seconds, runs)  # nothing has been counted since
 
