@@ -1,27 +1,33 @@
 """What a tracer of the wire adds to an operation at both of its ends: paired rounds, medians, one table.
 
-A round measures each subject with the tracer stopped and then with it on; the pairs' differences are what counts.
+A round measures each subject with the tracer stopped and then with it on, each after as many operations that do not
+count: shared processors are faster after a rest. The pairs' differences are what counts. `in kernel` is the run time of
+all kernel programs of `wire` for one operation, at all ends that are named, as the kernel counts it, less what counting
+takes; it does not hold the dispatch to them, and swings far less than the differences.
 Which operation it is, and against which servers, `sql` and `http` say.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from held_programs import held_programs
 from running import RunningAgent, quiet_but, wait_until
+
+from scalpels_exporter.bpf import calls, costs
 
 UNNAMED = "programs:\n  - {name: nobody, cmdline: mark-of-nobody}\n"
 ACCOUNTED_SECONDS = 1.2  # after a start the kernel counts run time, which is dear; then one second in ten
-WARM_UP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Cost:
     client: float
     server: float
     rate: float
+    kernel: float = 0.0
 
 
 Pairs = dict[str, list[tuple[Cost, Cost]]]  # what → without and with, a pair for each round
@@ -42,6 +49,11 @@ class Subject:
 
     do: Callable[[], object]
     servers: Sequence[int]
+
+    def warm(self, times: int) -> Cost:
+        """Measured once it has been done as often."""
+        self.measured(times)
+        return self.measured(times)
 
     def measured(self, times: int) -> Cost:
         client, server, begin = time.process_time_ns(), sum(map(cpu_ns, self.servers)), time.perf_counter()
@@ -66,10 +78,10 @@ def measure(tracer: str, rules: str, subjects: Mapping[str, Subject], rounds: in
             agent = _agent(stack, tracer, named)
             for _ in range(rounds):
                 for name, subject in subjects.items():
-                    without = subject.measured(times)
+                    without = subject.warm(times)
                     with _tracing(agent, tracer):
-                        subject.measured(WARM_UP)
-                        within = subject.measured(times)
+                        within = subject.warm(times)
+                        within = replace(within, kernel=_in_kernel(agent, subject, times))
                     found.setdefault(f"{name}, {kind}", []).append((without, within))
     return found
 
@@ -84,6 +96,20 @@ def _agent(stack: ExitStack, tracer: str, rules: str) -> RunningAgent:
     return agent
 
 
+def _in_kernel(agent: RunningAgent, subject: Subject, times: int) -> float:
+    """Microseconds an operation."""
+    counting = calls.enable_stats()
+    try:
+        clock_ns = costs.calibrate()
+        with held_programs(agent.tracer("wire")["pid"]) as programs:
+            before, _ = costs.run_time(programs, clock_ns)
+            subject.measured(times)
+            after, _ = costs.run_time(programs, clock_ns)
+    finally:
+        os.close(counting)
+    return (after - before) * 1e6 / times
+
+
 @contextmanager
 def _tracing(agent: RunningAgent, tracer: str) -> Iterator[None]:
     agent.post(f"/api/v1/tracers/{tracer}/start", {})
@@ -95,14 +121,16 @@ def _tracing(agent: RunningAgent, tracer: str) -> Iterator[None]:
 
 
 def show(title: str, found: Pairs) -> None:
-    print(f"{title}\n\n{'':42} {'client':>7} {'added':>7} {'server':>8} {'added':>7} {'throughput':>10}")
-    for name, costs in found.items():
+    print(
+        f"{title}\n\n{'':42} {'client':>7} {'added':>7} {'server':>8} {'added':>7} {'throughput':>10} {'in kernel':>10}"
+    )
+    for name, pairs in found.items():
 
-        def median(of: Callable[[Cost, Cost], float], costs: list[tuple[Cost, Cost]] = costs) -> float:
-            return statistics.median(of(without, within) for without, within in costs)
+        def median(of: Callable[[Cost, Cost], float], pairs: list[tuple[Cost, Cost]] = pairs) -> float:
+            return statistics.median(of(without, within) for without, within in pairs)
 
         print(
             f"{name:42} {median(lambda a, _: a.client):7.1f} {median(lambda a, b: b.client - a.client):+7.2f}"
             f" {median(lambda a, _: a.server):8.1f} {median(lambda a, b: b.server - a.server):+7.2f}"
-            f" {median(lambda a, b: b.rate / a.rate):10.3f}"
+            f" {median(lambda a, b: b.rate / a.rate):10.3f} {median(lambda _, b: b.kernel):10.2f}"
         )

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import requests
 
+from scalpels_exporter.config.load import load
+
 ROOT = Path(__file__).parent.parent
 SCRAPES = 20
 START_SECONDS = 30.0
@@ -98,8 +100,10 @@ def ours(folder: Path) -> Measured:
     command = [sys.executable, "-m", "scalpels_exporter", "agent", f"--web.listen-address=127.0.0.1:{port}"]
     command.append(f"--web.socket={folder}/run/agent.sock")
 
+    on = [name for name, chosen in load(None).tracers.items() if chosen.enabled]
+
     def full(text: str) -> bool:
-        return all(f'scalpels_worker_up{{tracer="{name}"}} 1.0' in text for name in ("system", "program"))
+        return all(f'scalpels_worker_up{{tracer="{name}"}} 1.0' in text for name in on)
 
     return measure(command, lambda: f"http://127.0.0.1:{port}/metrics", full)
 

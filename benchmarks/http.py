@@ -4,7 +4,7 @@
 
 CPU microseconds of one small GET over a kept connection (http.client on loopback, gunicorn with threads and uWSGI),
 added by the real agent with `http` on: paired within alternating rounds with the tracer stopped, then medians.
-`bystander` is a client and a server that no rule names. Throughput is the ratio of requests a second with and without.
+`bystander` is a client that no rule names; the servers have built-in names. Throughput is the ratio of requests a second with and without.
 Needs root; asserts nothing.
 """
 

@@ -137,6 +137,6 @@ TRACER = Tracer(
         while_on={"tls": ("CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")},
     ),
     overhead="in what the tracers say that it runs for; 0.05 µs any other system call (benchmarks/syscalls.py). "
-    "With `tls`, 11 µs a call of SSL_read or SSL_write, whoever makes it (a nested guest; benchmarks/tls.py)",
+    "With `tls`, 11 to 24 µs a call of SSL_read or SSL_write, whoever makes it (a nested guest; benchmarks/tls.py)",
     picture="scalpels_wire_calls_total",
 )
