@@ -4,8 +4,8 @@
 
 CPU microseconds of one small GET over a kept connection (http.client on loopback, gunicorn with threads and uWSGI),
 added by the real agent with `http` on: paired within alternating rounds with the tracer stopped, then medians.
-`bystander` is a client that no rule names; the servers have built-in names. Throughput is the ratio of requests a second with and without.
-Needs root; asserts nothing.
+`bystander` is a client that no rule names; the servers have built-in names. Throughput is the ratio of requests a
+second with and without. Needs root; asserts nothing.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 CPU microseconds of one `SELECT 1` (PyMySQL on loopback, MariaDB and PostgreSQL from Debian), added by the real agent
 with `sql` on: paired within alternating rounds with the tracer stopped, then medians. `bystander` is a client that no
-rule names; the servers have built-in names. performance_schema is a second server that has it on, in the same rounds. Throughput is the
-ratio of statements a second with and without. Needs root; asserts nothing.
+rule names; the servers have built-in names. performance_schema is a second server that has it on, in the same
+rounds. Throughput is the ratio of statements a second with and without. Needs root; asserts nothing.
 """
 
 from __future__ import annotations
