@@ -1,0 +1,320 @@
+/* Reads what oslo.messaging puts into a message's body, and says to rpc.bpf.c what came. */
+
+/* ------------------------------------------------------------------ the envelope */
+
+/* Letters of the name that begins at PLACE, up to a backslash: an escaped quote ends it. */
+static __always_inline void spell(struct pass *pass)
+{
+    volatile u64 *length = &pass->words[3];
+    u64 place = PLACE(pass);
+    *length = 0;
+    for (u32 n = 0; n < 64; n += 8) {
+        u64 same = window_word(pass, place + n) ^ 0x5c5c5c5c5c5c5c5cULL;
+        u64 hit = (same - 0x0101010101010101ULL) & ~same & 0x8080808080808080ULL;
+        if (hit) {
+            *length = n + ((((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56);
+            break;
+        }
+    }
+    SPELT(pass) = *length;
+}
+
+/* The head of a body is in the window. */
+static __always_inline u32 read_envelope(struct pass *pass, struct content *content, u64 here)
+{
+    u64 key = window_word(pass, 44);
+    content->kind = BODY_PLAIN;
+    if (here < SHORTEST_ENVELOPE || window_word(pass, 0) != PACKED(ENVELOPE, 0) ||
+        window_word(pass, 8) != PACKED(ENVELOPE, 8) || window_word(pass, 24) != PACKED(ENVELOPE, 24) ||
+        window_word(pass, 32) != PACKED(ENVELOPE, 32))
+        return A_FRAME;
+    content->from = content->size > TAIL_BYTES + OVERLAP ? content->size - TAIL_BYTES : OVERLAP;
+    PLACE(pass) = 0;
+    if (key == PACKED("method\\\"", 0)) {
+        content->kind = BODY_REQUEST;
+        PLACE(pass) = 56;
+    } else if (key == PACKED("message_", 0)) {
+        content->kind = BODY_NOTICE;
+        content->from = OVERLAP;
+    } else if (key == PACKED("result\\\"", 0)) {
+        content->kind = BODY_REPLY;
+        if (window_word(pass, 54) == PACKED("null, \\\"", 0) && window_word(pass, 73) == PACKED("\\\"{\\\\\\\"c", 0)) {
+            content->flags = REPLY_FAILED;
+            PLACE(pass) = 95;
+        }
+    }
+    content->name = NAME_OTHER;
+    if (!PLACE(pass))
+        return A_FRAME;
+    spell(pass);
+    if (!SPELT(pass))
+        return A_FRAME;
+    u64 *known = number_of_name(pass);
+    if (!known) {
+        content->kind = BODY_UNKNOWN;
+        return UNKNOWN_NAME;
+    }
+    content->name = *known;
+    return A_FRAME;
+}
+
+#define FOUND(pass) (*(volatile u64 *)&(pass)->words[5]) /* 0: nothing; else where the quote before a key stands, and 8 */
+#define WHICH(pass) (*(volatile u64 *)&(pass)->words[6])
+enum { THE_CALL_ID, THE_UNIQUE_ID };
+
+#define ONES_OF(c) (0x0101010101010101ULL * (c))
+#define IS_ZERO_BYTE(word) (((word) - 0x0101010101010101ULL) & ~(word) & 0x8080808080808080ULL)
+
+/* Looks in `here` bytes for the first of the keys that begin with an underscore and are ours. A quote and an underscore
+ * stand together in one of the words that overlap by a byte. */
+static __always_inline void find_key(struct pass *pass, u64 here, u32 steps)
+{
+    volatile u64 *at = &pass->words[7];
+    FOUND(pass) = 0;
+    *at = 0;
+    for (u32 n = 0; n < steps; n++) {
+        u64 place = *at;
+        if (place >= here)
+            return;
+        *at = place + 7;
+        u64 word = window_word(pass, place), quotes = word ^ ONES_OF('"'), lines = word ^ ONES_OF('_');
+        u64 hit = IS_ZERO_BYTE(quotes) & IS_ZERO_BYTE(lines) >> 8;
+        if (!hit)
+            continue;
+        place += (((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56;
+        word = window_word(pass, place + 1);
+        if (place < here && (word == PACKED(CALL_ID, 0) || word == PACKED(UNIQUE_ID, 0))) {
+            WHICH(pass) = word == PACKED(UNIQUE_ID, 0);
+            FOUND(pass) = place + 8;
+            break;
+        }
+    }
+}
+
+/* True when there is nothing more to be looked for. */
+static __always_inline int read_key(struct pass *pass, struct content *content, u64 here)
+{
+    u64 begin = FOUND(pass) - 8, value = begin + 1 + sizeof(CALL_ID) - 1;
+    if (!FOUND(pass))
+        return 0;
+    if (WHICH(pass) == THE_UNIQUE_ID)
+        return 1;
+    if (value + ID_BYTES + 8 > here)
+        return 0;
+    u64 id = mixed(mixed(window_word(pass, value), window_word(pass, value + 8)), window_word(pass, value + 16));
+    content->id = mixed(id, window_word(pass, value + 24));
+    content->flags |= HAS_ID;
+    if (begin >= 9 && window_word(pass, begin - 9) == PACKED(" false, ", 0))
+        content->flags |= REPLY_GOES_ON;
+    return 1;
+}
+
+/* So much of the frame's payload has been looked at; behind its end comes one byte more. */
+static __always_inline void use_body(struct pass *pass, struct stream *stream, struct side_of_amqp *side, u64 some)
+{
+    struct content *content = &side->content;
+    u64 ends = some >= side->left;
+    use(pass, stream, 0, some + ends);
+    side->left -= some;
+    content->done += some;
+    if (!ends)
+        return;
+    side->mode = AT_FRAME;
+    if (content->done >= content->size)
+        count_content(pass, content);
+}
+
+/* `place`: of the program to go on with, if it is not this one. */
+static __always_inline void read_body(struct pass *pass, struct conn *conn, struct stream *stream,
+                                      struct side_of_amqp *side, u32 *place)
+{
+    struct content *content = &side->content;
+    u64 there = THERE(pass), left = side->left, here = there < left ? there : left;
+    if (here > WINDOW_BYTES)
+        here = WINDOW_BYTES;
+    if (content->kind == BODY_UNKNOWN) {
+        if (here < left && here < WINDOW_BYTES) {
+            wait_for_more(pass, stream);
+            return;
+        }
+        if (read_envelope(pass, content, here) == UNKNOWN_NAME) {
+            pass->back = CALL_RPC_BODY;
+            *place = CALL_AMQP_LEARN;
+            return;
+        }
+    }
+    if (content->kind == BODY_PLAIN || content->kind == BODY_READ) {
+        use_body(pass, stream, side, left);
+        return;
+    }
+    if (content->from > content->done) {
+        u64 jump = content->from - content->done;
+        use_body(pass, stream, side, jump < left ? jump : left);
+        return;
+    }
+    if (content->kind == BODY_NOTICE) {
+        *place = CALL_RPC_NOTICE;
+        return;
+    }
+    find_key(pass, here, WINDOW_BYTES / 7 + 1);
+    if (read_key(pass, content, here) || (here == left && content->done + left >= content->size)) {
+        if (!FOUND(pass))
+            lose(LOST_UNREAD);
+        rpc_came(pass, conn, content);
+        use_body(pass, stream, side, left);
+    } else if (here == left) {
+        u64 some = here < OVERLAP ? here : OVERLAP - 1, from = here - some; /* it goes on in another frame */
+        for (u32 n = 0; n < HEAD_BYTES / 8; n++)
+            content->carry[n] = window_word(pass, from + 8 * n);
+        content->carried = some;
+        use_body(pass, stream, side, left);
+    } else if (here > 2 * OVERLAP) {
+        use_body(pass, stream, side, here - OVERLAP);
+        *place = CALL_RPC_SCAN;
+    } else {
+        wait_for_more(pass, stream);
+    }
+}
+
+int rpc_body(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    u32 place = CALL_RPC_BODY;
+    if (!go_to_next(pass, stream))
+        return 0;
+    if (!bring(pass, stream))
+        return amqp_lost_its_way(conn);
+    if (THERE(pass))
+        read_body(pass, conn, stream, side, &place);
+    if (!pass->left && !pass->rest)
+        return 0;
+    return amqp_goes_on(at, pass, conn, side->mode == AT_FRAME ? CALL_AMQP_FRAMES : place);
+}
+
+enum { /* in the order of PRIORITIES in rpc.py */
+    NO_PRIORITY, IS_AUDIT, IS_CRITICAL, IS_DEBUG, IS_ERROR, IS_INFO, IS_SAMPLE, IS_WARN
+};
+
+static __always_inline u32 priority_of(u64 word)
+{
+    switch (word & 0xff) {
+    case 'A':
+        return IS_AUDIT;
+    case 'C':
+        return IS_CRITICAL;
+    case 'D':
+        return IS_DEBUG;
+    case 'E':
+        return IS_ERROR;
+    case 'I':
+        return IS_INFO;
+    case 'S':
+        return IS_SAMPLE;
+    case 'W':
+        return IS_WARN;
+    }
+    return NO_PRIORITY;
+}
+
+#define EVENT_TYPE "\"event_type\\\": \\\""
+#define PRIORITY_KEY 20 /* bytes from the end of an event's name to the letters of its priority */
+#define NOTICE_HEAD 192
+
+/* Places of `"event_t` in the window: FOUND. */
+static __always_inline void find_event(struct pass *pass, u64 here)
+{
+    volatile u64 *at = &pass->words[7];
+    FOUND(pass) = 0;
+    *at = 0;
+    for (u32 n = 0; n < NOTICE_HEAD; n++) {
+        u64 place = *at;
+        if (place >= here)
+            return;
+        *at = place + 1;
+        if (window_word(pass, place) == PACKED(EVENT_TYPE, 0)) {
+            FOUND(pass) = place + sizeof(EVENT_TYPE) - 1;
+            break;
+        }
+    }
+}
+
+/* A notification: its event's name and its priority follow one another, behind ids of message and publisher. */
+int rpc_notice(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    struct content *content = &side->content;
+    if (!go_to_next(pass, stream))
+        return 0;
+    if (!bring(pass, stream))
+        return amqp_lost_its_way(conn);
+    u64 there = THERE(pass), left = side->left, here = there < left ? there : left;
+    if (here < left && here < WINDOW_BYTES) {
+        wait_for_more(pass, stream);
+        return pass->rest ? amqp_goes_on(at, pass, conn, CALL_RPC_NOTICE) : 0;
+    }
+    find_event(pass, here);
+    if (FOUND(pass)) {
+        PLACE(pass) = FOUND(pass);
+        spell(pass);
+        u64 *known = number_of_name(pass);
+        if (!known) {
+            pass->back = CALL_RPC_NOTICE;
+            return amqp_goes_on(at, pass, conn, CALL_AMQP_LEARN);
+        }
+        content->name = *known;
+        content->priority = priority_of(window_word(pass, PLACE(pass) + SPELT(pass) + PRIORITY_KEY));
+    } else {
+        lose(LOST_UNREAD);
+    }
+    rpc_came(pass, conn, content);
+    use_body(pass, stream, side, left);
+    if (!pass->left && !pass->rest)
+        return 0;
+    return amqp_goes_on(at, pass, conn, CALL_AMQP_FRAMES);
+}
+
+/* Goes on to where a key may be: the rest of a body that has none in its first window. */
+int rpc_scan(struct exited *at)
+{
+    struct pass *pass = pass_here();
+    struct conn *conn = pass ? amqp_of(pass) : 0;
+    if (!conn)
+        return 0;
+    struct amqp *amqp = (struct amqp *)conn->state;
+    struct stream *stream = &conn->streams[pass->direction & 1];
+    struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    FOUND(pass) = 0;
+    for (int turn = 0; turn < SCAN_TURNS; turn++) {
+        u64 piece = pass->left, left = side->left;
+        if (stream->have || stream->skip || piece < SCAN_BYTES_OF_BODY || left <= SCAN_BYTES_OF_BODY || side->mode != AT_BODY)
+            break;
+        if (bpf_probe_read_user(pass->scan, SCAN_BYTES_OF_BODY, (void *)pass->at))
+            break;
+        find_key(pass, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 7);
+        u64 some = FOUND(pass) ? FOUND(pass) - 8 : SCAN_BYTES_OF_BODY - OVERLAP;
+        if (FOUND(pass) && some < OVERLAP)
+            break;
+        if (FOUND(pass))
+            some -= 9; /* what stands before it matters too */
+        pass->at += some;
+        pass->left = piece - some;
+        side->left = left - some;
+        side->content.done += some;
+        if (FOUND(pass))
+            break;
+    }
+    int more = !FOUND(pass) && pass->left >= SCAN_BYTES_OF_BODY && side->left > SCAN_BYTES_OF_BODY;
+    return amqp_goes_on(at, pass, conn, more ? CALL_RPC_SCAN : CALL_RPC_BODY);
+}
