@@ -6,6 +6,6 @@ For companions. What the numbers are is the tracers' own.
 from __future__ import annotations
 
 
-def text_of(kept: bytes | None) -> str:
-    """ "" where none is kept."""
-    return kept[1 : 1 + kept[0]].decode(errors="replace") if kept else ""
+def text_of(kept: bytes | None) -> str | None:
+    """None where none is kept; a text that is kept may be empty."""
+    return kept[1 : 1 + kept[0]].decode(errors="replace") if kept else None

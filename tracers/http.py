@@ -168,7 +168,7 @@ class Routes:
         """The route by its number."""
         assert label == "route"
         path = text_of(self._folded.get(NUMBER.pack(member)))
-        return self._routing.route(path) if path else OTHER
+        return OTHER if path is None else self._routing.route(path)
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
         waiting = self._waiting()
