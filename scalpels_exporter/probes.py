@@ -175,6 +175,8 @@ class Parser:
 class KernelMap(Protocol):
     """A map of the source: bytes in, bytes out, as C has laid them out. A per-CPU value is the sum over the CPUs."""
 
+    @property
+    def entries(self) -> int: ...  # for how many it has room
     def items(self) -> Sequence[tuple[bytes, bytes]]: ...
     def heads(self, size: int) -> Iterator[tuple[bytes, bytes]]: ...  # the first so many bytes of the values
     def get(self, key: bytes) -> bytes | None: ...

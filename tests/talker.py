@@ -4,9 +4,9 @@ Started by tests with a mark in its command line. A line on stdin is one connect
 then what is sent as hex, one send each, by the server where it begins with `<`. `shared QUERY ANSWER`: a pair on which
 a child asks through a descriptor of its own, and the answer comes in three pieces. `tcp6` and `calls WRITE READ QUERY
 ANSWER`: with these system calls. `passed QUERY ANSWER`: the asking end goes to a child over a Unix socket first.
-`closing QUERY`: the server closes instead of answering. `by-calls FAMILY`: over `tcp` or `pair`, `CALL,HEX` is sent and
-`CALL=SIZE` received by this system call, with `<` what the server says, and at the other end. Each line is answered
-with `done`.
+`closing QUERY`: the server closes instead of answering. `many COUNT`: so many pairs, over which a byte goes.
+`by-calls FAMILY`: over `tcp` or `pair`, `CALL,HEX` is sent and `CALL=SIZE` received by this system call, with `<` what
+the server says, and at the other end. Each line is answered with `done`.
 """
 
 from __future__ import annotations
@@ -141,6 +141,11 @@ for line in sys.stdin:
         two.close()
         one.recv(4096)
         one.close()
+    elif kind == "many":
+        for _ in range(int(words[0])):
+            with connected("pair") as (one, two):
+                one.sendall(b"x")
+                two.recv(1)
     elif kind == "passed":
         hand_on(bytes.fromhex(words[0]), bytes.fromhex(words[1]))
     elif kind == "calls":

@@ -260,7 +260,7 @@ static __always_inline struct conn *amqp_of(struct pass *pass)
         side->last = pass->now;
     }
     if (conn->ended == CLOSED) {
-        conns.delete(&pass->inode);
+        give_back(&pass->inode);
         return 0;
     }
     return conn;

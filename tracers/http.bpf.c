@@ -300,7 +300,7 @@ static __always_inline struct conn *http_of(struct pass *pass)
         if (conn->ended == CLOSED || conn->side == CLIENT || pass->direction == SENT)
             broken_off(conn, http);
         if (conn->ended == CLOSED)
-            conns.delete(&pass->inode);
+            give_back(&pass->inode);
         return 0;
     }
     return conn;
@@ -323,7 +323,7 @@ int http_check(u64 *arguments)
     if (!conn || !conn->waiting || !is_gone(conn, number))
         return 0;
     broken_off(conn, (struct http *)conn->state);
-    conns.delete(&number);
+    give_back(&number);
     return 1;
 }
 

@@ -167,6 +167,18 @@ static __always_inline void count_bytes(struct pass *pass, struct conn *conn, st
     conn->moved[RECEIVED] = conn->moved[SENT] = 0;
 }
 
+/* No more bytes come in one direction, or nobody holds the connection any more. `asked`: it owes an answer. */
+static __always_inline int at_end(struct pass *pass, struct conn *conn, struct sql *sql, int asked)
+{
+    if (asked)
+        count_connection(pass, conn, sql, LOST_CONNECTION);
+    if (conn->moved[RECEIVED] | conn->moved[SENT])
+        count_bytes(pass, conn, sql);
+    if (conn->ended == CLOSED)
+        give_back(&pass->inode);
+    return 0;
+}
+
 /* A statement: `spent` to the first byte of its answer. */
 static __always_inline void count_statement(struct pass *pass, struct conn *conn, struct sql *sql, u32 verb, u64 spent,
                                             u64 rows)

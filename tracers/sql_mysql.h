@@ -119,6 +119,14 @@ static __always_inline int mysql_request(struct pass *pass, struct conn *conn, s
     return scan;
 }
 
+static __always_inline int mysql_ended(struct pass *pass, struct conn *conn, struct sql *sql)
+{
+    int asked = sql->phase == ASKED;
+    if (asked)
+        sql->phase = IDLE;
+    return at_end(pass, conn, sql, asked);
+}
+
 int sql_mysql_requests(struct exited *at)
 {
     struct pass *pass = pass_here();
@@ -127,13 +135,8 @@ int sql_mysql_requests(struct exited *at)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
     struct stream *stream = &conn->streams[pass->direction & 1];
-    if (conn->ended) {
-        if (sql->phase == ASKED) {
-            count_connection(pass, conn, sql, LOST_CONNECTION);
-            sql->phase = IDLE;
-        }
-        return 0;
-    }
+    if (conn->ended)
+        return mysql_ended(pass, conn, sql);
     if (sql->phase == ASKED)
         sql->asked = pass->now; /* more of it */
     else if (conn->moved[!pass->direction])
@@ -318,13 +321,8 @@ int sql_mysql_answers(struct exited *at)
     if (!conn)
         return 0;
     struct sql *sql = (struct sql *)conn->state;
-    if (conn->ended) {
-        if (sql->phase == ASKED) {
-            count_connection(pass, conn, sql, LOST_CONNECTION);
-            sql->phase = IDLE;
-        }
-        return 0;
-    }
+    if (conn->ended)
+        return mysql_ended(pass, conn, sql);
     struct stream *stream = &conn->streams[pass->direction & 1];
     for (int n = 0; n < 4; n++) {
         if (sql->phase != ASKED && sql->phase != LOGGING_IN)

@@ -147,10 +147,9 @@ static __always_inline void pg_start(struct sql *sql, u32 code)
 
 static __always_inline int pg_lost(struct pass *pass, struct conn *conn, struct sql *sql)
 {
-    if (sql->batches_from != sql->batches_to)
-        count_connection(pass, conn, sql, LOST_CONNECTION);
+    int asked = sql->batches_from != sql->batches_to;
     sql->batches_from = sql->batches_to;
-    return 0;
+    return at_end(pass, conn, sql, asked);
 }
 
 int sql_pg_requests(struct exited *at)

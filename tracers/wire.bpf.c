@@ -20,6 +20,7 @@
 enum { RECEIVED, SENT };
 enum { UNKNOWN, CLIENT, SERVER };
 enum { BROKEN = 1, CLOSED };
+enum { TAKEN, GIVEN_BACK };
 enum { WAITING = 1, GIVEN_UP }; /* for who can read an encrypted connection */
 
 struct stream {
@@ -90,7 +91,8 @@ BPF_PERCPU_ARRAY(blanks, struct conn, 1); /* never written to */
 BPF_ARRAY(switches, u32, 32);
 BPF_PROG_ARRAY(parsers, 64);
 BPF_PERCPU_ARRAY(calls, u64, 2); /* by direction: system calls on sockets that were looked at */
-BPF_PERCPU_ARRAY(seen, u64, 1);  /* connections that were put into conns */
+BPF_PERCPU_ARRAY(seen, u64, 1);  /* sockets that were put into conns */
+BPF_PERCPU_ARRAY(places, u64, 2); /* of conns, those of libssl among them: TAKEN, GIVEN_BACK; read in Python */
 BPF_PERCPU_ARRAY(tls_calls, u64, 2); /* by direction: calls of libssl that moved plain text */
 
 struct exited {
@@ -147,6 +149,20 @@ static __always_inline struct pass *pass_here(void)
 #endif
 }
 
+static __always_inline void count_place(u32 what)
+{
+    u64 *count = places.lookup(&what);
+    if (count)
+        __sync_fetch_and_add(count, 1);
+}
+
+/* The connection is forgotten because it is over; one that loses its place to another is not given back. */
+static __always_inline void give_back(u64 *key)
+{
+    if (!conns.delete(key))
+        count_place(GIVEN_BACK);
+}
+
 static __always_inline int is_on(u32 member)
 {
     u32 *on = switches.lookup(&member);
@@ -164,7 +180,7 @@ static __always_inline int look(void *at, struct pass *pass, s64 result)
     struct conn *conn = conns.lookup(&pass->inode);
 #ifdef IN_UPROBE
     if (conn && conn->ended == CLOSED) { /* another connection had this address */
-        conns.delete(&pass->inode);
+        give_back(&pass->inode);
         conn = 0;
     }
 #endif
@@ -173,12 +189,14 @@ static __always_inline int look(void *at, struct pass *pass, s64 result)
         struct conn *blank = blanks.lookup(&zero);
         if (!result || !blank)
             return 0;
-        conns.insert(&pass->inode, blank); /* not over what another CPU has begun */
+        if (!conns.insert(&pass->inode, blank)) { /* not over what another CPU has begun */
+            count_place(TAKEN);
 #ifndef IN_UPROBE
-        u64 *count = seen.lookup(&zero);
-        if (count)
-            (*count)++;
+            u64 *count = seen.lookup(&zero);
+            if (count)
+                (*count)++;
 #endif
+        }
         conn = conns.lookup(&pass->inode);
         if (!conn)
             return 0;
@@ -224,7 +242,7 @@ static __always_inline int end(void *at, struct pass *pass, struct conn *conn, u
     u32 hidden = 0;
 #endif
     if ((!conn->parser && !hidden) || conn->unreadable) {
-        conns.delete(&key);
+        give_back(&key);
         return 0;
     }
     conn->ended = CLOSED;
@@ -360,7 +378,7 @@ int on_state(struct state_set *at)
 #if PARAMETER_TLS
     if (conn->tls) {
         u64 key = conn->tls;
-        conns.delete(&inode);
+        give_back(&inode);
         inode = key;
         conn = conns.lookup(&inode);
         if (!conn)

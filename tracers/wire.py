@@ -13,12 +13,18 @@ and kernel TLS. Where TLS is done in memory (asyncio) a socket is matched with t
 after a handshake; uvloop sends later and may mistake one for another: its connections may count as unreadable besides.
 """
 
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
 from scalpels_exporter.declare import (
     Bpf,
     Count,
     Counter,
     Field,
     Gauge,
+    Kernel,
     Library,
     Needs,
     Offset,
@@ -64,6 +70,11 @@ TRACER = Tracer(
             "forgotten, and recognised anew.",
         ),
         Counter(
+            "scalpels_wire_forgotten_connections_total",
+            "Connections whose place another one took. What they were asked and had not answered is in no time, and of "
+            "the next message that begins with them nothing may be known.",
+        ),
+        Counter(
             "scalpels_wire_tls_calls_total",
             "Calls of libssl by named programs that moved plain text.",
             ("direction",),
@@ -105,6 +116,7 @@ TRACER = Tracer(
         # Bytes that could not be read; a connection whose place was lost; more messages in a call than can be followed.
         lost=("memory", "sync", "long"),
         selftest="selftest",
+        companion="Places",
         calls="parsers",
         library=Library(
             probes=(
@@ -140,3 +152,34 @@ TRACER = Tracer(
     "With `tls`, 11 to 24 µs a call of SSL_read or SSL_write, whoever makes it (a nested guest; benchmarks/tls.py)",
     picture="scalpels_wire_calls_total",
 )
+
+LOCAL_PLACES = 128  # that a CPU keeps for itself, of a map which drops what is unused for longest
+
+
+class Places:
+    """Counts the connections that were forgotten: the kernel drops them and tells nobody.
+
+    They are those that got a place, less those that gave it back, less those that have one. The last are counted only
+    where there may have been too few places since the last time: it takes 15 ms where they are all taken.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._conns, self._places = kernel.maps["conns"], kernel.maps["places"]
+        self._enough = self._conns.entries - LOCAL_PLACES * (os.cpu_count() or 1)
+        self._taken = self._held = self._forgotten = 0
+
+    def beat(self) -> float:
+        return float("inf")
+
+    def samples(self) -> Sequence[tuple[str, Sequence[str], Any]]:
+        taken = self._count(0)
+        if self._held + taken - self._taken >= self._enough:
+            # In this order, so that what changes meanwhile makes the difference smaller.
+            held = sum(1 for _ in self._conns.heads(0))
+            self._forgotten = max(self._forgotten, taken - self._count(1) - held)
+            self._taken, self._held = taken, held
+        return [("scalpels_wire_forgotten_connections_total", (), self._forgotten)]
+
+    def _count(self, place: int) -> int:
+        value = self._places.get(place.to_bytes(4, sys.byteorder))
+        return int.from_bytes(value or b"", sys.byteorder)

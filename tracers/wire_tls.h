@@ -58,7 +58,8 @@ static __always_inline int joined(struct pass *pass, struct conn *conn)
         return 0;
     struct conn *plain = conns.lookup(&key);
     if (!plain || conn->encrypting || plain->ended == CLOSED || (plain->tls && plain->tls != pass->inode)) {
-        conns.update(&key, conn); /* it goes on with what was agreed in the clear */
+        if (!conns.update(&key, conn) && !plain) /* it goes on with what was agreed in the clear */
+            count_place(TAKEN);
         plain = conns.lookup(&key);
         if (!plain)
             return 0;

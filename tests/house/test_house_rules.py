@@ -17,6 +17,7 @@ SCRIPTS = sorted((ROOT / "tools").glob("*.sh"))
 MOST_LINES = 300
 MEAN_LINES = 150
 MOST_LINES_OF_A_FUNCTION = 50
+MOST_BYTES_OF_A_FILE = 250_000
 
 
 def named(path: Path) -> str:
@@ -142,3 +143,13 @@ def test_make_help_names_every_target() -> None:
     assert phony is not None
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
     assert [line.split()[1] for line in shown.splitlines()] == phony[1].split()
+
+
+def test_nothing_large_and_nothing_built_lies_in_the_repository() -> None:
+    asked = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]  # it may be another user's
+    tracked = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("no git checkout: which files belong to it cannot be told")
+    files = [ROOT / name for name in tracked.stdout.split("\0") if name]
+    large = [named(path) for path in files if path.exists() and path.stat().st_size > MOST_BYTES_OF_A_FILE]
+    assert not large, f"above {MOST_BYTES_OF_A_FILE} bytes; packages and builds belong into .cache"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -81,3 +82,18 @@ def test_a_connection_that_nobody_knew_for_long_is_known_soon_after(
     unknown = [noise] * shift + [noise, "<" + noise] * 25
     found = counted(agent, talk, "pair", *unknown, *[QUERY, "<" + ANSWER] * statements_after, times=1)
     assert all(found[side] >= statements_after - 18 for side in ("client", "server")), found
+
+
+def test_connections_that_lose_their_place_to_others_are_counted(agent: RunningAgent, talk: Talk) -> None:
+    """The ends of Unix sockets, which nothing tells: they keep their places until others want them."""
+
+    def ever() -> float:
+        return agent.value("scalpels_wire_connections_total") or 0.0
+
+    assert agent.value("scalpels_wire_forgotten_connections_total") == 0
+    before = ever()
+    talk("many", "10000")
+    forgotten = agent.value("scalpels_wire_forgotten_connections_total")
+    spare = 2 * 128 * (os.cpu_count() or 1)  # which the kernel keeps ready for each CPU
+    assert ever() - before == 20_000
+    assert ever() - 16_384 <= forgotten <= ever() - 16_384 + spare
