@@ -95,15 +95,16 @@ struct sql {
     u8 by_hand;  /* transactions begin by themselves: autocommit is off */
     u8 lost;     /* PostgreSQL: the place in the answers is not known any more */
     u8 tagged;   /* PostgreSQL: verb of the last CommandComplete. MySQL: TO_PREPARE `verb` or else */
-    u8 verbs_from, verbs_to, batches_from, batches_to;
+    u8 batches_from, batches_to;
+    u16 verbs_from, verbs_to;
     u8 verbs[VERB_QUEUE];
     u8 parsing;  /* PostgreSQL: a Parse is not answered yet */
     u8 parsed;   /* the verb of the last one */
     u8 reading;  /* a text that a digest is made of: sql_digests.h */
     u64 parse;   /* when it was sent */
-    u8 ends[BATCH_QUEUE];     /* verbs_to at the end of each batch (to a Sync, or a simple query) */
+    u16 ends[BATCH_QUEUE];    /* verbs_to at the end of each batch (to a Sync, or a simple query) */
     u64 batches[BATCH_QUEUE]; /* when its last byte had been sent */
-    u64 last;     /* MySQL: when the last bytes of an answer came; ANSWERING */
+    u64 last;     /* MySQL: when the last bytes of an answer came; ANSWERING. PostgreSQL: of what was asked */
     u64 tail[2];  /* MySQL: these bytes */
     u16 columns;  /* MySQL: number of the packet that ends the definitions of the columns */
 };
@@ -220,6 +221,22 @@ static __always_inline void count_whole(struct pass *pass, struct conn *conn, st
     observe(&found->sum, found->counts, spent, SQL_WHOLE_FIRST, SQL_WHOLE_SLOTS);
 }
 
+/* So many more like the last one, whose answers had come with its own. */
+static __always_inline void count_more(struct pass *pass, struct conn *conn, struct sql *sql, u32 verb, u64 rows,
+                                       u64 times)
+{
+    struct statement key = {pass->program, sql->system, conn->side, verb};
+    struct spent *found = sql_times.lookup(&key);
+    struct whole *whole = sql_whole.lookup(&key);
+    if (!found || !whole) { /* the last one was not counted either */
+        lose(LOST_SQL_FULL);
+        return;
+    }
+    found->rows += rows * times;
+    found->counts[slot_of_ns(0, SQL_TIMES_FIRST, SQL_TIMES_SLOTS)] += times;
+    whole->counts[slot_of_ns(0, SQL_WHOLE_FIRST, SQL_WHOLE_SLOTS)] += times;
+}
+
 static __always_inline void count_transaction(struct pass *pass, struct conn *conn, struct sql *sql, u32 outcome)
 {
     struct happening key = happening_of(pass, conn, sql, outcome);
@@ -251,6 +268,8 @@ static __always_inline void count_failure(struct failure *key)
 #include "sql_mysql.h"
 
 #include "sql_postgresql.h"
+
+#include "sql_batches.h"
 
 /* ------------------------------------------------------------------ recognising */
 

@@ -161,7 +161,7 @@ TRACER = Tracer(
         recognisers=("sql_recognise",),
         programs=(
             *("sql_mysql_requests", "sql_mysql_answers", "sql_pg_requests", "sql_pg_answers"),
-            *("sql_pg_end", "sql_scan", "sql_digest", "sql_machine_made"),
+            *("sql_pg_again", "sql_pg_on", "sql_pg_end", "sql_scan", "sql_digest", "sql_machine_made"),
         ),
         tables=(
             Table("sql_times", STATEMENT, (Count("scalpels_sql_rows_total"), Distribution("scalpels_sql_seconds"))),

@@ -8,6 +8,15 @@
 #define GSS 80877104
 #define LONGEST_MESSAGE (1U << 30)
 
+/* What goes on after as many messages as a run can look at. */
+#if PARAMETER_SQL_DIGESTS
+#define PG_AGAIN CALL_SQL_PG_REQUESTS
+#define PG_ON CALL_SQL_PG_ANSWERS
+#else
+#define PG_AGAIN CALL_SQL_PG_AGAIN
+#define PG_ON CALL_SQL_PG_ON
+#endif
+
 static __always_inline void push_verb(struct sql *sql, u32 verb)
 {
     sql->verbs[sql->verbs_to & (VERB_QUEUE - 1)] = verb;
@@ -18,7 +27,7 @@ static __always_inline u32 pop_verb(struct sql *sql)
 {
     if (sql->verbs_from == sql->verbs_to)
         return OTHER_VERB;
-    if ((u8)(sql->verbs_to - sql->verbs_from) > VERB_QUEUE)
+    if ((u16)(sql->verbs_to - sql->verbs_from) > VERB_QUEUE)
         sql->verbs_from = sql->verbs_to - VERB_QUEUE;
     return sql->verbs[sql->verbs_from++ & (VERB_QUEUE - 1)];
 }
@@ -33,8 +42,10 @@ static __always_inline void push_batch(struct pass *pass, struct sql *sql)
 /* When what is answered now had been asked. */
 static __always_inline u64 asked_at(struct sql *sql)
 {
-    if (sql->asked || sql->batches_from == sql->batches_to)
+    if (sql->asked)
         return sql->asked;
+    if (sql->batches_from == sql->batches_to) /* a batch may be answered before its end was sent */
+        return sql->verbs_from == sql->verbs_to ? 0 : sql->last;
     if ((u8)(sql->batches_to - sql->batches_from) > BATCH_QUEUE)
         sql->batches_from = sql->batches_to - BATCH_QUEUE;
     return sql->batches[sql->batches_from & (BATCH_QUEUE - 1)];
@@ -163,6 +174,7 @@ int sql_pg_requests(struct exited *at)
         return pg_lost(pass, conn, sql);
     struct stream *stream = &conn->streams[pass->direction & 1];
     int goes_on = stream->skip || stream->have;
+    sql->last = pass->now;
     for (int n = 0; n < 8; n++) {
         if (!pass->left && !next_piece(pass))
             break;
@@ -207,7 +219,7 @@ int sql_pg_requests(struct exited *at)
         sql->batches[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = pass->now; /* the last bytes of a long one */
     if (!pass->left && !pass->rest)
         return 0;
-    parsers.call(at, CALL_SQL_PG_REQUESTS);
+    parsers.call(at, PG_AGAIN);
     lose(LOST_LONG);
     begin_anew(stream);
     return 0;
@@ -285,16 +297,19 @@ static __always_inline void pg_ready(struct pass *pass, struct conn *conn, struc
 static __always_inline void pg_answer(struct pass *pass, struct conn *conn, struct sql *sql)
 {
     u8 type = pass->head[0];
-    if (!sql->first && (sql->asked || sql->batches_from != sql->batches_to))
+    u64 asked = asked_at(sql); /* before a verb is taken away */
+    if (!sql->first && asked)
         sql->first = pass->now;
     if (type == 'C') {
+        sql->asked = asked;
         sql->tagged = verb_at(pass, 5);
         pop_verb(sql);
         pg_counted(pass, conn, sql, sql->tagged, pg_rows(pass), pg_answer_digest(pass, sql, 0), 0);
     } else if (type == 'E') {
         if (sql->phase == LOGGING_IN)
             count_connection(pass, conn, sql, REFUSED);
-        int asked = sql->batches_from != sql->batches_to, of_parse = sql->verbs_from == sql->verbs_to && sql->parsing;
+        int of_parse = sql->verbs_from == sql->verbs_to && sql->parsing;
+        sql->asked = asked;
         u32 verb = of_parse ? sql->parsed : pop_verb(sql);
         u64 digest = pg_answer_digest(pass, sql, of_parse);
         pg_failed(pass, conn, sql, verb);
@@ -361,6 +376,8 @@ int sql_pg_end(struct exited *at)
     begin_anew(&conn->streams[pass->direction & 1]);
     if (place)
         pg_answer(pass, conn, sql);
+    if (sql->batches_from != sql->batches_to && sql->verbs_from != sql->ends[sql->batches_from & (BATCH_QUEUE - 1)])
+        lose(LOST_LONG); /* they were not only rows */
     pass->head[5] = pass->scan[HEAD_BYTES - 1];
     pg_ready(pass, conn, sql);
     return 0;
@@ -412,7 +429,7 @@ int sql_pg_answers(struct exited *at)
     if (!pass->left && !pass->rest)
         return 0;
     if (pass->runs++ < MOST_RUNS)
-        parsers.call(at, CALL_SQL_PG_ANSWERS);
+        parsers.call(at, PG_ON);
     sql->lost = 1; /* too many for one system call: no more of them is looked at than the last */
     parsers.call(at, CALL_SQL_PG_END);
     return 0;

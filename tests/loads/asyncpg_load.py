@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any
 
@@ -79,6 +80,9 @@ class AsyncpgSession(Session):
             self._statements[text] = await self.connection.prepare(text)
         self.prepared["execute"] += 1
         return len(await self._statements[text].fetch(*arguments))
+
+    def batch(self, text: str, ids: Sequence[int]) -> None:
+        LOOP.run_until_complete(self.connection.executemany(_numbered(text), [(one,) for one in ids]))
 
     def close(self) -> None:
         self._statements.clear()

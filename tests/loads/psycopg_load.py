@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -95,6 +96,9 @@ class PsycopgSession(Session):
             self._in_pipelines(groups, tally)
         else:
             super().perform(groups, tally)
+
+    def batch(self, text: str, ids: Sequence[int]) -> None:
+        self.connection.cursor().executemany(text.replace("?", "%s"), [(one,) for one in ids])
 
     def _in_pipelines(self, groups: list[Group], tally: Tally) -> None:
         """The time of a statement is not told: it is waited for together with its neighbours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
@@ -74,6 +74,10 @@ class Session(ABC):
     def drop(self) -> None:
         """Closes the socket without a word to the server."""
         raise Unsupported("this client cannot be cut off")
+
+    def batch(self, text: str, ids: Sequence[int]) -> None:
+        """`text` with each of the ids for its `?`, by what the driver has for many executions of one statement."""
+        raise Unsupported("this client has nothing for that")
 
     @staticmethod
     @abstractmethod

@@ -6,6 +6,7 @@ refuse   {count}                       tries to connect with a wrong password
 run      {mix, count, times, …}        count texts of a mix of statements.py over all open connections, a thread (or
                                        coroutine) each; `times`: a file for the nanoseconds of each call; the rest
                                        goes to the mix
+batch    {text, count}                 the text with so many ids, by the driver's executemany, over the first connection
 close    {count}, drop {count}         the oldest ones, with a farewell or without; all when not said
 """
 
@@ -38,7 +39,7 @@ class SqlJobs:
         self._options: dict[str, Any] = {}
 
     def serve(self) -> None:
-        jobs = (self.use, self.connect, self.refuse, self.run, self.close, self.drop)
+        jobs = (self.use, self.connect, self.refuse, self.run, self.batch, self.close, self.drop)
         serve({job.__name__: job for job in jobs})
 
     def use(self, target: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +89,10 @@ class SqlJobs:
 
     def perform(self, work: list[tuple[Session, list[Group], Tally]]) -> None:
         perform_together(work)
+
+    def batch(self, text: str, count: int) -> dict[str, Any]:
+        self._sessions[0].batch(text, [next(self._fresh) for _ in range(count)])
+        return SqlReport().to_dict()
 
     def close(self, count: int = 0) -> dict[str, Any]:
         return self._end("closed", Session.close, count)

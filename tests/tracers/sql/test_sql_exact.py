@@ -16,6 +16,7 @@ from sql_truth import MARK, SETTINGS, Watched, known_load, statements
 pytestmark = [pytest.mark.root, pytest.mark.server]
 CONNECTIONS = 4
 MYSQL_CLIENTS = {"pymysql": 40_000, "mysqlclient": 30_000, "connector": 2_000, "sqlalchemy": 3_000}
+BATCH = 10_000
 POSTGRESQL_CLIENTS = {"psycopg": 30_000, "asyncpg": 10_000, "sqlalchemy": 3_000}
 
 
@@ -152,3 +153,22 @@ def test_encrypted_connections_are_counted_as_unreadable_and_never_guessed_at(
         seen = watched.after()
         assert seen.gained(name, "reason", program="load", side="client") == Counter(TLS=2)
         assert seen.verbs("load", "client") == Counter()
+
+
+@pytest.mark.parametrize("client", ["psycopg", "asyncpg"])
+def test_batches_of_thousands_are_counted_to_the_unit(
+    postgresql: PostgreSql, agent: RunningAgent, until: Callable[..., object], client: str
+) -> None:
+    """executemany: thousands of messages in one send, and in one read of the answers."""
+    with known_load(client, postgresql.target(), agent, until) as load:
+        load.do("connect")
+        with postgresql.counting() as counts:
+            watched = Watched(agent)
+            for text in ("INSERT INTO items (id, n) VALUES (?, 1)", "DELETE FROM items WHERE id = ?"):
+                load.do("batch", text=text, count=BATCH)
+            seen = watched.after()
+        for verb in ("insert", "delete"):
+            assert counts.verbs[verb.upper()] == BATCH
+            for program, side in (("load", "client"), ("postgres", "server")):
+                assert seen.verbs(program, side)[verb.upper()] == BATCH
+        assert lost(agent) == {}
