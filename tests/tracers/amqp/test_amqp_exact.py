@@ -77,3 +77,22 @@ def test_returns_and_closed_channels_are_counted_by_their_code(
         assert seen.by("code", "scalpels_amqp_errors_total", program=program, what="return") == Counter({"312": 20})
         assert seen.by("code", "scalpels_amqp_errors_total", program=program, what="channel") == closed.codes
     assert seen.lost() == Counter()
+
+
+def test_what_is_not_acknowledged_is_told_as_the_broker_tells_it(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    def owed(program: str) -> float:
+        return agent.value("scalpels_amqp_unacknowledged", program=program) or 0
+
+    others = owed("rabbitmq")
+    with load("pika", broker, agent, until) as one:
+        one.do("hold", queue="held", count=300, answered=120)
+        one.do("hold", queue="held-too", count=200, answered=50, several=True)
+        one.do("hold", queue="free", count=100, free=True)  # delivered, and nothing is due for it
+        until(lambda: broker.unacknowledged() == 330, 30, "the broker has told its own truth")
+        for program, known in (("load", 0), ("rabbitmq", others)):
+            until(lambda program=program, known=known: owed(program) - known == 330, 10, f"{program} owes 330")
+        one.do("let_go")
+        for program, known in (("load", 0), ("rabbitmq", others)):
+            until(lambda program=program, known=known: owed(program) == known, 10, f"{program} owes nothing")
