@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from callers import Series, series_of, settled
 from loads.load import RpcLoad
@@ -82,16 +84,29 @@ class Rpc:
 
 @contextmanager
 def rpc(
-    broker: RabbitMq, mode: str = "threading", servers: int = 1, exchange: str = "", **options: object
+    broker: RabbitMq,
+    mode: str = "threading",
+    servers: int = 1,
+    exchange: str = "",
+    pythons: tuple[str | Path, str | Path] = (sys.executable, sys.executable),
+    slow: tuple[float, float] | None = None,
+    **options: object,
 ) -> Iterator[Rpc]:
+    """`pythons`: the client's and the server's, each with its oslo.messaging. `slow`: seconds that each of them takes
+    for a delivery, whose moments are told then."""
+    ours: list[dict[str, float]] = [{"slow": seconds} for seconds in slow] if slow else [{}, {}]
     where = {"topic": exchange or TOPIC, **({"exchange": exchange} if exchange else {})}
     with ExitStack() as stack:
         begun = []
         for number in range(servers):
-            server = stack.enter_context(RpcLoad("oslo_server", broker.target(), SERVER, [mode], **options))
+            server = stack.enter_context(
+                RpcLoad("oslo_server", broker.target(), SERVER, [mode], python=pythons[1], **options, **ours[1])
+            )
             server.do("serve", **where, name=f"host-{number}")
             begun.append(server)
-        client = stack.enter_context(RpcLoad("oslo_client", broker.target(), CLIENT, [mode], **options))
+        client = stack.enter_context(
+            RpcLoad("oslo_client", broker.target(), CLIENT, [mode], python=pythons[0], **options, **ours[0])
+        )
         yield Rpc(client, begun, where)
 
 
