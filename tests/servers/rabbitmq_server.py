@@ -24,6 +24,7 @@ from servers.server import LOOPBACK, Server, free_port, program
 
 BIN = "/usr/lib/rabbitmq/bin"  # /usr/sbin's is a wrapper that goes over to another user, which we have done already
 PREAMBLE = b"AMQP\0\0\x09\x01"
+MARK = "scalpels_tests"
 USER = "guest"  # RabbitMQ's own, for loopback alone
 _UNACKNOWLEDGED = re.compile(r"^rabbitmq_queue_messages_unacked (\d+)$", re.M)
 _COUNTER = re.compile(r"^(rabbitmq_global_messages_\w+_total)\{(.*)\} (\d+)$", re.M)
@@ -48,6 +49,11 @@ class RabbitMq(Server):
     @property
     def node(self) -> str:
         return f"scalpels{self.port}@localhost"
+
+    @property
+    def rule(self) -> str:
+        """A line under `programs` that names this broker `broker`: others may run on this machine."""
+        return f"  - {{name: broker, cmdline: 'beam.* -{MARK} {self.port}( |$)'}}\n"
 
     def prepare(self) -> None:
         plugins, settings = self.folder / "enabled_plugins", self.folder / "rabbitmq.conf"
@@ -100,7 +106,8 @@ class RabbitMq(Server):
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "none.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",  # schedulers do not spin
+            # Schedulers do not spin; and the command line tells this broker from any other on the machine.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+sbwt none +sbwtdcpu none +sbwtdio none -{MARK} {self.port}",
         }
 
     def answers(self) -> bool:

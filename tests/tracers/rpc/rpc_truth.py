@@ -22,8 +22,14 @@ RULES = (
     f"  - {{name: server, cmdline: '^[^ ]*python[^ ]* .*{SERVER}'}}\n"
     "  - {name: hostile, cmdline: '^[^ ]*python[^ ]* .*mark-of-the-hostile'}\n"
 )
-SETTINGS = f"{RULES}{quiet_but('amqp', 'rpc')}  amqp: {{}}\n  rpc: {{patience: 2s}}\n"
 TOPIC = "compute"
+
+
+def settings(broker: RabbitMq, *more: str) -> str:
+    """Of an agent that traces this broker as `broker`, with `more` lines for other tracers."""
+    tracers = ["amqp: {}", "rpc: {patience: 2s}", *more]
+    names = [line.partition(":")[0] for line in tracers]
+    return f"{RULES}{broker.rule}{quiet_but(*names)}" + "".join(f"  {line}\n" for line in tracers)
 
 
 class Seen:
@@ -45,9 +51,10 @@ class Seen:
         return self.by("method", f"scalpels_rpc_{side}_seconds_count", **labels)
 
     def messages(self, side: str, *kinds: str) -> Counter[str]:
+        """Of the program that has the side's name, by method."""
         found: Counter[str] = Counter()
         for kind in kinds:
-            found += self.by("method", "scalpels_rpc_messages_total", side=side, kind=kind)
+            found += self.by("method", "scalpels_rpc_messages_total", program=side, side=side, kind=kind)
         return found
 
 

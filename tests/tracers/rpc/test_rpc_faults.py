@@ -67,7 +67,7 @@ def test_calls_to_a_server_that_dies_and_to_a_queue_without_one_are_unanswered(
         assert agent.value(IN_FLIGHT, program="client", side="client") == 0
     assert seen.by("method", UNANSWERED, program="client") == Counter(ping=3, get_ports=2)
     assert seen.by("method", UNANSWERED, program="server") == Counter(ping=3)
-    assert seen.by("method", UNANSWERED, program="rabbitmq") == Counter(get_ports=2)
+    assert seen.by("method", UNANSWERED, program="broker") == Counter(get_ports=2)
     assert seen.calls("client", program="client") == seen.calls("server", program="server") == Counter()
 
 

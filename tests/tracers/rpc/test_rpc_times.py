@@ -78,4 +78,4 @@ def test_the_brokers_times_are_those_between_the_ends(
     took = [(came[one] - at) / 1e9 for one, at in left.items() if one in came]
     assert len(took) == 1000
     assert sorted(took)[500] > 5 * SLOWNESS
-    same_quantiles(before, after, "scalpels_rpc_broker_seconds", took, program="rabbitmq", leg=leg)
+    same_quantiles(before, after, "scalpels_rpc_broker_seconds", took, program="broker", leg=leg)

@@ -7,12 +7,11 @@ from importlib.util import find_spec
 
 import pytest
 from callers import lost
-from rpc_truth import RULES, Rpc, Watched, known, rpc
-from running import RunningAgent, quiet_but, wait_until
+from rpc_truth import Rpc, Watched, known, rpc, settings
+from running import RunningAgent, wait_until
 from servers.rabbitmq_server import RabbitMq
 
 pytestmark = [pytest.mark.root, pytest.mark.server]
-SETTINGS = f"{RULES}{quiet_but('amqp', 'rpc', 'wire')}  amqp: {{}}\n  rpc: {{patience: 2s}}\n  wire: {{tls: true}}\n"
 SIZES = [100] * 8 + [1000] * 8 + [20_000, 200_000]
 
 
@@ -25,8 +24,8 @@ def broker() -> Iterator[RabbitMq]:
 
 
 @pytest.fixture(scope="module")
-def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
-    return agent_of_module(SETTINGS, "rpc")
+def agent(kernel_programs: None, broker: RabbitMq, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(settings(broker, "wire: {tls: true}"), "rpc")
 
 
 @pytest.fixture(scope="module", params=["threading", "eventlet"])
@@ -58,5 +57,5 @@ def test_the_broker_which_encrypts_by_itself_is_not_seen(ends: Rpc, agent: Runni
     report = ends.run(calls=20)
     seen = watched.after()
     assert seen.calls("client", program="client") == report.call
-    assert not seen.calls("broker")
-    assert not seen.by("method", "scalpels_amqp_messages_total", program="rabbitmq")
+    assert not seen.calls("broker", program="broker")
+    assert not seen.by("method", "scalpels_amqp_messages_total", program="broker")
