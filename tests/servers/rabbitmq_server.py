@@ -5,6 +5,7 @@ Nothing of the host's RabbitMQ is read or touched, and epmd, which other nodes m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -125,7 +126,8 @@ class RabbitMq(Server):
         """It dies as in a power cut, and comes back on the same port with what it had on disk."""
         assert self._process is not None
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one of its helpers has ended by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
         wait_until(lambda: not self.survivors(), 10, "every process of the broker is gone")
         self._start()
