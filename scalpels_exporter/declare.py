@@ -181,6 +181,22 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """What `once --for` shows in one table of what several ends time, each in its own program: the rows of one value of
+    the label `by` stand together.
+
+    `times` is the end's name → its histogram of seconds. The counters have the labels `program`, `side`, whose value is
+    the end's name, and `by`; `errors` may have more, which are named. `wrong` is a column's title → a counter of what
+    should not be: it decides what stands first.
+    """
+
+    by: str
+    times: Mapping[str, str]
+    errors: str = ""
+    wrong: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Tracer:
     """A named thing that can be started and stopped: what it measures, and how its worker runs."""
 
@@ -194,7 +210,7 @@ class Tracer:
     overhead: str = ""  # measured, with what measured it
     series: int = 2000  # series budget: past it new label values fold into `other`
     picture: str = ""  # the metric drawn on the landing page
-    summary: Summary | None = None
+    summary: Summary | Ends | None = None
 
     def metric(self, name: str) -> Metric | None:
         return next((m for m in self.metrics if m.name == name), None)

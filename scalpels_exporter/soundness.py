@@ -20,6 +20,7 @@ from scalpels_exporter.declare import (
     Bpf,
     Command,
     Counter,
+    Ends,
     Explicit,
     Exponential,
     Generator,
@@ -95,6 +96,9 @@ def problems(tracer: Tracer) -> list[str]:
 def _of_summary(tracer: Tracer) -> Iterator[str]:
     if tracer.summary is None:
         return
+    if isinstance(tracer.summary, Ends):
+        yield from _of_ends(tracer, tracer.summary)
+        return
     times, errors = tracer.metric(tracer.summary.times), tracer.metric(tracer.summary.errors)
     for name in (tracer.summary.times, *tracer.summary.more):
         found = tracer.metric(name)
@@ -106,6 +110,18 @@ def _of_summary(tracer: Tracer) -> Iterator[str]:
         return
     if tracer.summary.errors and (not isinstance(errors, Counter) or not set(times.labels) <= set(errors.labels)):
         yield f'summary: expected a counter with the labels of {times.name}, got "{tracer.summary.errors[:80]}"'
+
+
+def _of_ends(tracer: Tracer, ends: Ends) -> Iterator[str]:
+    for name in ends.times.values():
+        times = tracer.metric(name)
+        if not isinstance(times, Histogram) or times.unit != "seconds" or not {"program", ends.by} <= set(times.labels):
+            yield f'summary: expected a histogram of seconds by program and {ends.by}, got "{name[:80]}"'
+    wanted = {"program", "side", ends.by}
+    for name in filter(None, (ends.errors, *ends.wrong.values())):
+        counter = tracer.metric(name)
+        if not isinstance(counter, Counter) or not wanted <= set(counter.labels):
+            yield f'summary: expected a counter by program, side and {ends.by}, got "{name[:80]}"'
 
 
 def _of_name(name: str) -> list[str]:

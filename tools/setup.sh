@@ -14,6 +14,7 @@ cd "$root"
 
 "$tools/packages.sh" "$purpose"
 if [ "$purpose" = deploy ]; then "$tools/chart_tools.sh" > /dev/null; fi
+if [ "$purpose" = test ]; then "$tools/debian_oslo.sh" > /dev/null; fi
 python=$("$tools/python.sh")
 
 made_from=$("$python" --version; echo "$python $root"; sha256sum pyproject.toml scalpels_exporter/__init__.py)

@@ -14,6 +14,7 @@ enum { BODY_UNKNOWN, BODY_PLAIN, BODY_REQUEST, BODY_REPLY, BODY_NOTICE, BODY_REA
 enum { AT_FRAME, AT_EXCHANGE, AT_BODY };       /* of a direction: what comes next */
 enum { NAME_OTHER, NAME_NONE, NAME_DEFAULT, NAMES_BEGIN = 16 }; /* numbers of names without a text */
 enum { LOST_FRAME, A_FRAME, UNKNOWN_NAME, MANY_TAGS }; /* what was made of the bytes */
+enum { NOT_KNOWN, ARE_DUE, SOME_ARE_NOT }; /* acknowledgements of a channel's deliveries; in amqp.py too */
 enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 
 #define METHOD(class, method) ((u32)(class) << 16 | (method))
@@ -24,6 +25,7 @@ enum { ERROR_CONNECTION, ERROR_CHANNEL, ERROR_RETURN };
 #define LONGEST_FRAME (1U << 30) /* RabbitMQ's largest message has 512 MB, in one frame where there is no limit */
 #define PARTIALS 4096
 #define AMQP_TEXTS 4096
+#define NO_ACK 2 /* of the bits of Consume */
 #define TAGS 64                 /* messages of a channel whose acknowledgements are waited for */
 #define SECOND 1000000000ULL
 #define ENVELOPE_BEGINS 0x762e6f6c736f227bULL /* {"oslo.v */
@@ -78,7 +80,11 @@ struct amqp_channel {
     u32 program;
     u16 consumers;
     u8 confirms;
-    u8 unused;
+    u8 answers;  /* whether deliveries must be acknowledged */
+    s64 owed;    /* deliveries that are not; below 0 for a moment where the answer was seen first */
+    u64 begin;   /* the first tag that counts for it; 0: none was seen yet */
+    u64 since;   /* of the connection; another one: something was missed in between */
+    u64 got_free; /* the present Get asks for a message that needs none */
     struct tags published, delivered;
 };
 struct partial {
@@ -119,6 +125,7 @@ struct side_of_amqp {
 struct amqp {
     struct side_of_amqp sides[2]; /* by direction */
     u64 heartbeat;                /* nanoseconds; 0: none, or not known */
+    u64 since;                    /* when it was recognised */
 };
 _Static_assert(sizeof(struct amqp) <= 8 * STATE_WORDS, "amqp");
 
@@ -285,10 +292,13 @@ int amqp_tags(struct exited *at)
             take_tag(pass, tags, one, CONFIRMS(pass), RESULT(pass));
         }
     }
-    if ((pass->left || pass->rest) && pass->runs++ < MOST_RUNS)
-        parsers.call(at, CALL_AMQP_FRAMES);
-    return 0;
+    struct conn *conn = conns.lookup(&pass->inode);
+    if (!conn || (!pass->left && !pass->rest))
+        return 0;
+    return amqp_goes_on(at, pass, conn, CALL_AMQP_FRAMES);
 }
+
+#include "amqp_owed.h"
 
 /* ------------------------------------------------------------------ contents */
 

@@ -93,6 +93,14 @@ TRACER = Tracer(
             series=100,
         ),
         Gauge("scalpels_amqp_consumers", "Consumers that were begun on these channels.", ("program",), series=100),
+        Gauge(
+            "scalpels_amqp_unacknowledged",
+            "Messages that were delivered since the tracer began and neither acknowledged nor rejected yet. Not on "
+            "channels with a consumer that need not acknowledge; on those that are older than the tracer, once one "
+            "message was acknowledged.",
+            ("program",),
+            series=100,
+        ),
     ),
     runs=Parser(
         host="wire",
@@ -134,11 +142,12 @@ TRACER = Tracer(
 )
 
 
-CHANNEL_KEY, CHANNEL = struct.Struct("=QQ"), struct.Struct("=IH")  # what is read of them
+CHANNEL_KEY, CHANNEL = struct.Struct("=QQ"), struct.Struct("=IHBBq")  # what is read of them
+ARE_DUE = 1  # acknowledgements of a channel's deliveries, as in the source
 
 
 class Exchanges:
-    """Names exchanges, and counts the channels that are open."""
+    """Names exchanges, counts the channels that are open and adds up what is owed on them."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._texts, self._name = kernel.maps["amqp_texts"], kernel.name
@@ -155,7 +164,7 @@ class Exchanges:
         return text_of(self._texts.get(member.to_bytes(8, "little"))) or NAMES[0]
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:
-        channels, consumers = Tally[int](), Tally[int]()
+        channels, consumers, owed = Tally[int](), Tally[int](), Tally[int]()
         lives: dict[int, bool] = {}
         for key, value in self._channels.items():
             inode, _ = CHANNEL_KEY.unpack(key)
@@ -164,11 +173,16 @@ class Exchanges:
             if not lives[inode]:
                 self._channels.remove(key)
                 continue
-            program, many, *_ = CHANNEL.unpack_from(value)
+            program, many, _, answers, owes = CHANNEL.unpack_from(value)
             channels[program] += 1
             consumers[program] += many
+            owed[program] += max(0, owes) if answers == ARE_DUE else 0
         return [
             (name, (self._name(program),), number)
-            for name, found in (("scalpels_amqp_channels", channels), ("scalpels_amqp_consumers", consumers))
+            for name, found in (
+                ("scalpels_amqp_channels", channels),
+                ("scalpels_amqp_consumers", consumers),
+                ("scalpels_amqp_unacknowledged", owed),
+            )
             for program, number in found.items()
         ]

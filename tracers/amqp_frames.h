@@ -9,6 +9,8 @@ static __always_inline int acknowledged(struct pass *pass, struct amqp_channel *
     u32 all = window_byte(pass, 19) & 1;
     u32 method = by_client ? negative ? MESSAGE_NACK : MESSAGE_ACK : negative ? MESSAGE_REFUSE : MESSAGE_CONFIRM;
     count_message(pass, method, NAME_NONE, 0, 0);
+    if (channel && by_client)
+        count_answered(channel, tag, all);
     if (!channel || !is_on(SWITCH_AMQP))
         return 0;
     TAG(pass) = tag;
@@ -72,6 +74,8 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
     }
     if (method >> 16 == 60 || method >> 16 == 85)
         channel = channel_here(pass, content->channel);
+    if (channel)
+        owes_since(channel, (struct amqp *)conn->state);
     switch (method) {
     case METHOD(60, 40):
         if (channel && channel->confirms)
@@ -79,8 +83,10 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
         break;
     case METHOD(60, 60):
     case METHOD(60, 71):
-        if (channel)
+        if (channel) {
             give_tag(pass, &channel->delivered, window_64(pass, *at - 9));
+            count_delivered(channel, window_64(pass, *at - 9), method == METHOD(60, 71));
+        }
         break;
     case METHOD(60, 50):
         count_error(pass, ERROR_RETURN, window_16(pass, 11));
@@ -92,12 +98,26 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
         break;
     case METHOD(60, 90):
         count_message(pass, MESSAGE_REJECT, NAME_NONE, 0, 0);
-        if (channel)
+        if (channel) {
             take_tag(pass, &channel->delivered, window_64(pass, 11), 0, 0);
+            count_answered(channel, window_64(pass, 11), 0);
+        }
         break;
     case METHOD(60, 20):
-        if (channel)
+        if (channel) {
             channel->consumers++;
+            *at = 13;
+            consumer_begins(pass, channel, at);
+        }
+        break;
+    case METHOD(60, 70):
+        if (channel)
+            channel->got_free = window_byte(pass, 14 + window_byte(pass, 13)) & 1;
+        break;
+    case METHOD(60, 100):
+    case METHOD(60, 110):
+        if (channel)
+            channel->owed = 0; /* Recover: all are delivered again */
         break;
     case METHOD(60, 30):
         if (channel && channel->consumers)
@@ -253,6 +273,8 @@ static __always_inline struct conn *amqp_of(struct pass *pass)
     }
     struct amqp *amqp = (struct amqp *)conn->state;
     struct side_of_amqp *side = &amqp->sides[pass->direction & 1];
+    if (!amqp->since)
+        amqp->since = pass->now;
     if (!pass->runs) {
         u64 silent = pass->now - side->last;
         if (amqp->heartbeat && side->last && pass->direction == RECEIVED && silent > amqp->heartbeat)
@@ -269,16 +291,6 @@ static __always_inline struct conn *amqp_of(struct pass *pass)
 static __always_inline int amqp_lost_its_way(struct conn *conn)
 {
     lose(LOST_SYNC);
-    forget(conn);
-    return 0;
-}
-
-/* For what one run cannot look at. */
-static __always_inline int amqp_goes_on(struct exited *at, struct pass *pass, struct conn *conn, u32 place)
-{
-    if (pass->runs++ < MOST_RUNS)
-        parsers.call(at, place);
-    lose(LOST_LONG);
     forget(conn);
     return 0;
 }

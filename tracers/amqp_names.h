@@ -119,6 +119,16 @@ static __always_inline void use(struct pass *pass, struct stream *stream, u64 us
     stream->have = 0;
 }
 
+/* For what one run cannot look at. */
+static __always_inline int amqp_goes_on(struct exited *at, struct pass *pass, struct conn *conn, u32 place)
+{
+    if (pass->runs++ < MOST_RUNS)
+        parsers.call(at, place);
+    lose(LOST_LONG);
+    forget(conn);
+    return 0;
+}
+
 /* ------------------------------------------------------------------ names */
 
 #define MIX(hash, word) (((hash) ^ (word)) * 0x9e3779b97f4a7c15ULL)
@@ -213,7 +223,6 @@ int amqp_learn(struct exited *at)
         number = keep_text(pass, number, length, 0);
     }
     amqp_names.update(&hash, &number);
-    if (pass->runs++ < MOST_RUNS)
-        parsers.call(at, pass->back);
-    return 0;
+    struct conn *conn = conns.lookup(&pass->inode);
+    return conn ? amqp_goes_on(at, pass, conn, pass->back) : 0;
 }

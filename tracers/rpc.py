@@ -19,13 +19,13 @@ from scalpels_exporter.declare import (
     Count,
     Counter,
     Distribution,
+    Ends,
     Field,
     Gauge,
     Histogram,
     Kernel,
     Parameter,
     Parser,
-    Summary,
     Table,
     Tracer,
 )
@@ -172,10 +172,15 @@ TRACER = Tracer(
     default=True,
     overhead="In the kernel 36 µs a call in client, server and broker together, of 1,000 (benchmarks/rpc.py).",
     picture="scalpels_rpc_server_seconds",
-    summary=Summary(
-        "scalpels_rpc_client_seconds",
-        "scalpels_rpc_failures_total",
-        more=("scalpels_rpc_server_seconds", "scalpels_rpc_broker_seconds"),
+    summary=Ends(
+        "method",
+        times={side: f"scalpels_rpc_{side}_seconds" for side in ("client", "server", "broker")},
+        errors="scalpels_rpc_failures_total",
+        wrong={
+            "unanswered": "scalpels_rpc_unanswered_total",
+            "late": "scalpels_rpc_late_replies_total",
+            "again": "scalpels_rpc_duplicates_total",
+        },
     ),
 )
 

@@ -26,18 +26,24 @@ R = TypeVar("R", SqlReport, HttpReport, AmqpReport, RpcReport)
 
 class Load(Generic[R]):
     """`client` is the program loads/<client>_load.py; `mark` stands in its command line, for a rule that names it, and
-    `words` follow it there. `options` are the client's own (each says them in its docstring). A context manager; the
-    child is ended after.
+    `words` follow it there. `python` is who runs it. `options` are the client's own (each says them in its docstring).
+    A context manager; the child is ended after.
     """
 
     report: type[R]
 
     def __init__(
-        self, client: str, target: Target, mark: str = "mark-of-the-load", words: Sequence[str] = (), **options: Any
+        self,
+        client: str,
+        target: Target,
+        mark: str = "mark-of-the-load",
+        words: Sequence[str] = (),
+        python: str | Path = sys.executable,
+        **options: Any,
     ) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"loads.{client}_load", mark, *words],
+            [str(python), "-m", f"loads.{client}_load", mark, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

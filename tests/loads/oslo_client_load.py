@@ -1,6 +1,8 @@
 """RPC clients of oslo.messaging in one process. Its last argument is its mode.
 
 run     {topic, calls, casts, fanouts, workers, sizes, …}   that many of each over all methods, so many at a time
+
+Option `slow`: each delivery takes so many seconds more; when the messages of calls left and came, by id, is told.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import threading  # noqa: E402
 
 import oslo_messaging  # noqa: E402
 
+from loads.amqp_moments import Moments  # noqa: E402
 from loads.jobs import serve  # noqa: E402
 
 CONTEXT = {
@@ -31,11 +34,17 @@ CONTEXT = {
 }
 
 
+# Debian 12's has no function yet.
+rpc_client = getattr(oslo_messaging, "get_rpc_client", None) or oslo_messaging.RPCClient
+
+
 class Client:
     def __init__(self) -> None:
         self.made: Any = None
+        self._moments: Moments | None = None
 
     def use(self, target: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        self._moments = Moments(options["slow"]) if "slow" in options else None
         self.made = oslo_rpc.transport(target, options)
         return {}
 
@@ -68,7 +77,7 @@ class Client:
         where = {**CONTEXT, "service_catalog": "z" * context} if context else CONTEXT
 
         def part() -> None:
-            client = oslo_messaging.get_rpc_client(
+            client = rpc_client(
                 self.made, oslo_messaging.Target(exchange=exchange, topic=topic, version="1.0"), timeout=timeout
             )
             many = client.prepare(fanout=True)
@@ -99,7 +108,13 @@ class Client:
             thread.start()
         for thread in threads:
             thread.join()
-        return {**{kind: dict(found) for kind, found in counted.items()}, "failed": dict(failed), "times": times}
+        told = self._moments.told() if self._moments else {}
+        return {
+            **{kind: dict(found) for kind, found in counted.items()},
+            "failed": dict(failed),
+            "times": times,
+            **told,
+        }
 
 
 if __name__ == "__main__":

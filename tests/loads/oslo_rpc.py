@@ -11,6 +11,7 @@ METHODS = (
     *("prep_resize", "finish_resize", "reboot_instance", "live_migration", "get_console", "heartbeat", "tunnel_sync"),
     "object_class_action_versions",
 )
+OURS = ("mark", "slow")  # options that are not the driver's
 
 
 def begin(mode: str) -> None:
@@ -29,16 +30,18 @@ def begin(mode: str) -> None:
 
 
 def transport(target: dict[str, Any], options: dict[str, Any]) -> Any:
-    """Options are settings of oslo.messaging's driver for RabbitMQ, by its names for them."""
+    """Options are settings of oslo.messaging's driver for RabbitMQ, by its names for them. The URL asks for TLS."""
     import oslo_messaging
     from oslo_config import cfg
 
     conf = cfg.CONF
     conf([], project="load", default_config_files=[])
     url = f"rabbit://{target['user']}:{target['password']}@{target['host']}:{target['port']}/"
+    if target["certificate"]:
+        url += f"?ssl=1&ssl_ca_file={target['certificate']}"
     made = oslo_messaging.get_rpc_transport(conf, url=url)
     group = "oslo_messaging_rabbit"
     for name, value in options.items():
-        if name != "mark":
+        if name not in OURS:
             conf.set_override(name, value, group=group)
     return made

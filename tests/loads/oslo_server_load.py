@@ -3,6 +3,9 @@
 serve   {topic, name, threads, exchange}  starts one
 counted {}                                how often each method was called since the last time; their nanoseconds
 stop    {}                                ends all
+
+Option `slow`: each delivery takes so many seconds more; `counted` tells when the messages of calls left and came,
+by id.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import time  # noqa: E402
 
 import oslo_messaging  # noqa: E402
 
+from loads.amqp_moments import Moments  # noqa: E402
 from loads.jobs import serve  # noqa: E402
 
 
@@ -68,8 +72,10 @@ class Server:
         self.endpoint = Endpoint()
         self.servers: list[Any] = []
         self.made: Any = None
+        self._moments: Moments | None = None
 
     def use(self, target: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        self._moments = Moments(options["slow"]) if "slow" in options else None
         self.made = oslo_rpc.transport(target, options)
         return {}
 
@@ -84,6 +90,7 @@ class Server:
 
     def counted(self) -> dict[str, Any]:
         found = {"served": dict(self.endpoint.calls), "times": self.endpoint.times}
+        found |= self._moments.told() if self._moments else {}
         self.endpoint.calls, self.endpoint.times = Counter(), []
         return found
 

@@ -2,6 +2,9 @@
 
 exchange  {exchange, queue, count, sizes, confirm}   publishes so many, then consumes them all and acknowledges at once
 unrouted  {exchange, count}                          publishes, mandatory, what no queue takes
+hold      {queue, count, answered, several, free}    publishes and gets so many, answers some: one by one or at once,
+                                                     of `free` ones none; keeps its channel open
+let_go    {}                                         closes these channels
 refused   {queue}                                    declares a queue otherwise than it is: its channel is closed
 """
 
@@ -24,6 +27,7 @@ class Pika:
         login = pika.PlainCredentials(target["user"], target["password"])
         where = pika.ConnectionParameters(target["host"], target["port"], target["database"], login)
         self._connection = pika.BlockingConnection(where)
+        self._held: list[Any] = []
         return {}
 
     def exchange(
@@ -63,6 +67,30 @@ class Pika:
         channel.close()
         return {"messages": Counter({"publish": count, "return": returned}), "bytes": Counter(publish=100 * count)}
 
+    def hold(
+        self, queue: str, count: int, answered: int = 0, *, several: bool = False, free: bool = False
+    ) -> dict[str, Any]:
+        channel = self._connection.channel()
+        channel.queue_declare(queue)
+        for _ in range(count):
+            channel.basic_publish("", queue, b"m" * 50, PERSISTENT)
+        for place, (method, _, _) in enumerate(channel.consume(queue, auto_ack=free), 1):
+            if place <= answered and not several:
+                answer = channel.basic_ack if place % 3 else channel.basic_reject
+                answer(method.delivery_tag, **({} if place % 3 else {"requeue": False}))
+            elif place == answered:
+                channel.basic_ack(method.delivery_tag, multiple=True)
+            if place == count:
+                break
+        self._held.append(channel)
+        return {}
+
+    def let_go(self) -> dict[str, Any]:
+        for channel in self._held:
+            channel.close()
+        self._held.clear()
+        return {}
+
     def refused(self, queue: str) -> dict[str, Any]:
         channel = self._connection.channel()
         channel.queue_declare(queue)
@@ -75,4 +103,4 @@ class Pika:
 
 if __name__ == "__main__":
     one = Pika()
-    serve({job.__name__: job for job in (one.use, one.exchange, one.unrouted, one.refused)})
+    serve({job.__name__: job for job in (one.use, one.exchange, one.unrouted, one.hold, one.let_go, one.refused)})

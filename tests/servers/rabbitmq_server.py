@@ -5,10 +5,12 @@ Nothing of the host's RabbitMQ is read or touched, and epmd, which other nodes m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import urllib.request
 from collections import Counter
@@ -18,24 +20,29 @@ from pathlib import Path
 from loads.target import Target
 from running import wait_until
 
+from servers.certificate import make_certificate
 from servers.server import LOOPBACK, Server, free_port, program
 
 BIN = "/usr/lib/rabbitmq/bin"  # /usr/sbin's is a wrapper that goes over to another user, which we have done already
 PREAMBLE = b"AMQP\0\0\x09\x01"
+MARK = "scalpels_tests"
 USER = "guest"  # RabbitMQ's own, for loopback alone
+_UNACKNOWLEDGED = re.compile(r"^rabbitmq_queue_messages_unacked (\d+)$", re.M)
 _COUNTER = re.compile(r"^(rabbitmq_global_messages_\w+_total)\{(.*)\} (\d+)$", re.M)
 
 
 class RabbitMq(Server):
-    """`frame_max` and `heartbeat` are what it proposes to its clients."""
+    """`frame_max` and `heartbeat` are what it proposes to its clients; `tls`: it listens for nothing else."""
 
     name = "rabbitmq"
     users = ("rabbitmq", "nobody")
     stop = signal.SIGKILL  # nothing of it is kept, and its own end takes it seconds
     patience = 60.0
 
-    def __init__(self, *, frame_max: int = 131072, heartbeat: int = 60) -> None:
+    def __init__(self, *, frame_max: int = 131072, heartbeat: int = 60, tls: bool = False) -> None:
         super().__init__()
+        self._tls = tls
+        self._certificate = Path()
         self._frame_max, self._heartbeat = frame_max, heartbeat
         self._epmd_port, self._metrics_port, self._node_port = free_port(), free_port(), free_port()
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -44,11 +51,16 @@ class RabbitMq(Server):
     def node(self) -> str:
         return f"scalpels{self.port}@localhost"
 
+    @property
+    def rule(self) -> str:
+        """A line under `programs` that names this broker `broker`: others may run on this machine."""
+        return f"  - {{name: broker, cmdline: 'beam.* -{MARK} {self.port}( |$)'}}\n"
+
     def prepare(self) -> None:
         plugins, settings = self.folder / "enabled_plugins", self.folder / "rabbitmq.conf"
         plugins.write_text("[rabbitmq_prometheus].\n")
         settings.write_text(
-            f"listeners.tcp.default = {LOOPBACK}:{self.port}\n"
+            f"{self._listener()}"
             f"prometheus.tcp.ip = {LOOPBACK}\nprometheus.tcp.port = {self._metrics_port}\n"
             f"frame_max = {self._frame_max}\nheartbeat = {self._heartbeat}\n"
             "log.console = true\nlog.console.level = warning\nlog.file = false\n"
@@ -60,6 +72,17 @@ class RabbitMq(Server):
             ["setpriv", "--pdeathsig=KILL", "--", *command], stdin=subprocess.DEVNULL, env=self.environment()
         )
         wait_until(self._epmd_listens, 10, "epmd listens")  # or the broker starts another one, which stays
+
+    def _listener(self) -> str:
+        if not self._tls:
+            return f"listeners.tcp.default = {LOOPBACK}:{self.port}\n"
+        self._certificate, key = make_certificate(self.folder)
+        self.own(self._certificate, key)
+        return (
+            f"listeners.tcp = none\nlisteners.ssl.default = {LOOPBACK}:{self.port}\n"
+            f"ssl_options.cacertfile = {self._certificate}\nssl_options.certfile = {self._certificate}\n"
+            f"ssl_options.keyfile = {key}\nssl_options.verify = verify_none\n"
+        )
 
     def _epmd_listens(self) -> bool:
         with socket.create_connection((LOOPBACK, self._epmd_port), 1):
@@ -84,19 +107,27 @@ class RabbitMq(Server):
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "none.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",  # schedulers do not spin
+            # Schedulers do not spin; and the command line tells this broker from any other on the machine.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+sbwt none +sbwtdcpu none +sbwtdio none -{MARK} {self.port}",
         }
 
     def answers(self) -> bool:
-        with socket.create_connection((LOOPBACK, self.port), 1) as probe:
+        with socket.create_connection((LOOPBACK, self.port), 1) as plain, self._spoken(plain) as probe:
             probe.sendall(PREAMBLE)
             return probe.recv(1) == b"\1"  # a method: Connection.Start
+
+    def _spoken(self, plain: socket.socket) -> socket.socket:
+        if not self._tls:
+            return plain
+        context = ssl.create_default_context(cafile=str(self._certificate))
+        return context.wrap_socket(plain, server_hostname="localhost")
 
     def restart(self) -> None:
         """It dies as in a power cut, and comes back on the same port with what it had on disk."""
         assert self._process is not None
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one of its helpers has ended by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
         wait_until(lambda: not self.survivors(), 10, "every process of the broker is gone")
         self._start()
@@ -113,15 +144,24 @@ class RabbitMq(Server):
                 self._epmd = None
 
     def target(self) -> Target:
-        return Target(system="amqp", host=LOOPBACK, port=self.port, user=USER, password=USER, database="/")
+        certificate = str(self._certificate) if self._tls else ""
+        return Target("amqp", LOOPBACK, self.port, user=USER, password=USER, database="/", certificate=certificate)
+
+    def _metrics(self) -> str:
+        url = f"http://{LOOPBACK}:{self._metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    def unacknowledged(self) -> int:
+        """Messages in all queues that were delivered and not answered; it counts anew every few seconds."""
+        found = _UNACKNOWLEDGED.search(self._metrics())
+        return int(found[1]) if found else 0
 
     def messages(self) -> Counter[str]:
         """Its global counters of AMQP 0-9-1: received, routed, delivered, acknowledged …"""
-        url = f"http://{LOOPBACK}:{self._metrics_port}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            text = answer.read().decode()
         found: Counter[str] = Counter()
-        for name, labels, value in _COUNTER.findall(text):
+        for name, labels, value in _COUNTER.findall(self._metrics()):
             if 'protocol="amqp091"' in labels:
                 found[name.removeprefix("rabbitmq_global_messages_").removesuffix("_total")] += int(value)
         return found

@@ -6,14 +6,19 @@ from collections import Counter
 
 from callers import Series, series_of, settled
 from running import RunningAgent, quiet_but
+from servers.rabbitmq_server import RabbitMq
 
 MARK = "mark-of-the-amqp-load"
-SETTINGS = (
+RULES = (
     "programs:\n"
     f"  - {{name: load, cmdline: '^[^ ]*python[^ ]* .*{MARK}'}}\n"
     "  - {name: hostile, cmdline: '^[^ ]*python[^ ]* .*mark-of-the-hostile'}\n"
-    f"{quiet_but('amqp', 'rpc')}  amqp: {{}}\n  rpc: {{}}\n"
 )
+
+
+def settings(broker: RabbitMq) -> str:
+    """Of an agent that traces this broker as `broker`."""
+    return f"{RULES}{broker.rule}{quiet_but('amqp', 'rpc')}  amqp: {{}}\n  rpc: {{}}\n"
 
 
 class Watched:

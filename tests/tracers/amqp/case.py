@@ -10,6 +10,7 @@ from typing import Any
 PARAMETERS: dict[str, Any] = {}
 amqp = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("frames.py"))))
 BODY = b"{}" * 40
+OPEN: list[socket.socket] = []
 GENERATED = "reply_8c0a4f5e7d0f4c0a9a551f6f0a3c9b11"
 
 
@@ -27,7 +28,21 @@ def work() -> None:
         passes(one, other, data)
     client.close()
     broker.close()
+    owe()
     be_silent()
+
+
+def owe() -> None:
+    """Four are delivered to who acknowledges, and two are answered; three to who does not. Both stay open."""
+    for channel, no_ack in ((5, False), (6, True)):
+        client, broker = socket.socketpair()
+        OPEN.extend((client, broker))
+        passes(client, broker, amqp.PREAMBLE)
+        passes(client, broker, amqp.consume(channel, no_ack=no_ack))
+        for tag in (1, 2, 3) if no_ack else (1, 2, 3, 4):
+            passes(broker, client, amqp.deliver(BODY, tag, exchange="owed", channel=channel))
+    client, broker = OPEN[:2]
+    passes(client, broker, amqp.acknowledge(2, channel=5) + amqp.method(5, (60, 90), (3).to_bytes(8, "big") + b"\0"))
 
 
 def be_silent() -> None:
@@ -80,8 +95,11 @@ MESSAGES = {
     ("return", "openstack"): (1, len(BODY)),
     ("confirm", "none"): (2, 0),
     ("refuse", "none"): (1, 0),
-    ("ack", "none"): (2, 0),
+    ("ack", "none"): (3, 0),
+    ("reject", "none"): (1, 0),
+    ("deliver", "owed"): (7, 7 * len(BODY)),
 }
+
 COUNTS = {
     **{
         f'scalpels_amqp_{name}{{method="{method}",exchange="{exchange}"}}': 2 * found[place]
@@ -94,8 +112,9 @@ COUNTS = {
     **both('scalpels_amqp_errors_total{what="connection",code="320"}', 1),
     **both('scalpels_amqp_confirm_seconds_count{result="confirmed"}', 4),
     **both('scalpels_amqp_confirm_seconds_count{result="refused"}', 1),
-    **both("scalpels_amqp_ack_seconds_count{}", 3),
+    **both("scalpels_amqp_ack_seconds_count{}", 5),
+    **both("scalpels_amqp_unacknowledged{}", 2),
     "scalpels_amqp_heartbeats_missed_total{}": 1,
-    **both("scalpels_amqp_channels{}", 1),
-    **both("scalpels_amqp_consumers{}", 1),
+    **both("scalpels_amqp_channels{}", 3),
+    **both("scalpels_amqp_consumers{}", 3),
 }

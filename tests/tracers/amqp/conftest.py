@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from amqp_truth import SETTINGS
+from amqp_truth import settings
 from running import RunningAgent
 from servers.rabbitmq_server import RabbitMq
 
@@ -21,8 +21,8 @@ def broker() -> Iterator[RabbitMq]:
 
 
 @pytest.fixture(scope="module")
-def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
-    return agent_of_module(SETTINGS, "amqp")
+def agent(kernel_programs: None, broker: RabbitMq, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(settings(broker), "amqp")
 
 
 @pytest.fixture(scope="session")

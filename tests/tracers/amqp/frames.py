@@ -50,6 +50,21 @@ def deliver(
     return method(channel, (60, 60), arguments) + content(channel, body, expires)
 
 
+def consume(channel: int = 1, *, no_ack: bool = False) -> bytes:
+    return method(channel, (60, 20), bytes(2) + short("queue") + short("me") + bytes([2 * no_ack]) + bytes(4))
+
+
+def get(channel: int = 1, *, no_ack: bool = False) -> bytes:
+    return method(channel, (60, 70), bytes(2) + short("queue") + bytes([no_ack]))
+
+
+def got(body: bytes, tag: int, exchange: str = "openstack", channel: int = 1) -> bytes:
+    """GetOk: nothing else is in the queue."""
+    return method(channel, (60, 71), tag.to_bytes(8, "big") + b"\0" + short(exchange) + short("topic") + bytes(4)) + (
+        content(channel, body)
+    )
+
+
 def acknowledge(tag: int = 1, *, several: bool = False, channel: int = 1) -> bytes:
     return method(channel, (60, 80), tag.to_bytes(8, "big") + bytes([several]))
 

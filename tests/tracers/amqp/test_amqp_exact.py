@@ -39,10 +39,10 @@ def test_messages_of_pika_are_counted_at_both_ends(
     confirmed = Counter(confirm=700) if confirm else Counter[str]()
     assert seen.messages("load", "publish", "deliver", "ack") == report.messages
     assert seen.bytes("load", exchange=exchange) == report.bytes
-    assert seen.messages("rabbitmq", "publish", "deliver") == Counter(publish=700, deliver=700)
-    assert seen.bytes("rabbitmq", exchange=exchange) == report.bytes
+    assert seen.messages("broker", "publish", "deliver") == Counter(publish=700, deliver=700)
+    assert seen.bytes("broker", exchange=exchange) == report.bytes
     assert there["received"] == there["delivered"] == there["acknowledged"] == 700
-    for program in ("load", "rabbitmq"):
+    for program in ("load", "broker"):
         waited = seen.by("result", "scalpels_amqp_confirm_seconds_count", program=program)
         assert waited == Counter(confirmed=confirmed["confirm"])
     assert seen.lost() == Counter()
@@ -55,7 +55,7 @@ def test_what_is_refused_once_is_delivered_again(
         watched = Watched(agent)
         report = one.do("exchange", exchange="again", queue="again", count=300, sizes=SIZES)
         seen = watched.after()
-    for program in ("load", "rabbitmq"):
+    for program in ("load", "broker"):
         assert seen.messages(program, *report.messages) == report.messages
         assert seen.bytes(program) == report.bytes
         again = seen.by("exchange", "scalpels_amqp_redeliveries_total", program=program)
@@ -72,8 +72,26 @@ def test_returns_and_closed_channels_are_counted_by_their_code(
         report = one.do("unrouted", exchange="lonely", count=20)
         closed = one.do("refused", queue="transient")
         seen = watched.after()
-    for program in ("load", "rabbitmq"):
+    for program in ("load", "broker"):
         assert seen.messages(program, "publish", "return") == report.messages
         assert seen.by("code", "scalpels_amqp_errors_total", program=program, what="return") == Counter({"312": 20})
         assert seen.by("code", "scalpels_amqp_errors_total", program=program, what="channel") == closed.codes
     assert seen.lost() == Counter()
+
+
+def test_what_is_not_acknowledged_is_told_as_the_broker_tells_it(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    def owed(program: str) -> float:
+        return agent.value("scalpels_amqp_unacknowledged", program=program) or 0
+
+    with load("pika", broker, agent, until) as one:
+        one.do("hold", queue="held", count=300, answered=120)
+        one.do("hold", queue="held-too", count=200, answered=50, several=True)
+        one.do("hold", queue="free", count=100, free=True)  # delivered, and nothing is due for it
+        until(lambda: broker.unacknowledged() == 330, 30, "the broker has told its own truth")
+        for program in ("load", "broker"):
+            until(lambda program=program: owed(program) == 330, 10, f"{program} owes 330")
+        one.do("let_go")
+        for program in ("load", "broker"):
+            until(lambda program=program: owed(program) == 0, 10, f"{program} owes nothing")

@@ -103,6 +103,34 @@ def test_what_loses_its_way_is_counted_and_found_again(
     assert seen.messages("hostile") == Counter(publish=6), name
 
 
+def test_more_names_than_one_send_can_teach_are_lost_and_counted(
+    agent: RunningAgent, until: Callable[..., object], frames: ModuleType
+) -> None:
+    """Each new name takes two runs of what the kernel allows for one system call."""
+    many = b"".join(frames.publish(b"m", exchange=f"newcomer-{number:x}-g") for number in range(40))
+    good = frames.publish(b"m" * 100).hex()
+    with talker(agent, until) as talk:
+        watched = Watched(agent)
+        talk("tcp", good, many.hex(), good, good)
+        seen = watched.after()
+    found = seen.by("exchange", "scalpels_amqp_messages_total", program="hostile", method="publish")
+    assert found["openstack"] == 6
+    assert seen.lost()["long"] >= 1
+
+
+def test_messages_that_are_got_without_an_acknowledgement_are_not_owed(
+    agent: RunningAgent, until: Callable[..., object], frames: ModuleType
+) -> None:
+    with talker(agent, until) as talk:
+        watched = Watched(agent)
+        free = [frames.get(no_ack=True).hex(), "<" + frames.got(b"m", 1).hex()]
+        owed = [frames.get().hex(), "<" + frames.got(b"m", 2).hex(), frames.acknowledge(2).hex()]
+        talk("tcp", frames.PREAMBLE.hex(), *free, *owed)
+        seen = watched.after()
+    assert seen.messages("hostile") == Counter(get=4, ack=2)
+    assert seen.lost() == Counter()
+
+
 def test_content_that_nobody_announced_is_none(
     agent: RunningAgent, until: Callable[..., object], frames: ModuleType
 ) -> None:

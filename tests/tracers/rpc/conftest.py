@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
 import pytest
-from rpc_truth import SETTINGS
+from rpc_truth import settings
 from running import RunningAgent
 from servers.rabbitmq_server import RabbitMq
 
@@ -20,5 +20,5 @@ def broker() -> Iterator[RabbitMq]:
 
 
 @pytest.fixture(scope="module")
-def agent(kernel_programs: None, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
-    return agent_of_module(SETTINGS, "rpc")
+def agent(kernel_programs: None, broker: RabbitMq, agent_of_module: Callable[..., RunningAgent]) -> RunningAgent:
+    return agent_of_module(settings(broker), "rpc")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from callers import Series, series_of, settled
 from loads.load import RpcLoad
@@ -20,8 +22,14 @@ RULES = (
     f"  - {{name: server, cmdline: '^[^ ]*python[^ ]* .*{SERVER}'}}\n"
     "  - {name: hostile, cmdline: '^[^ ]*python[^ ]* .*mark-of-the-hostile'}\n"
 )
-SETTINGS = f"{RULES}{quiet_but('amqp', 'rpc')}  amqp: {{}}\n  rpc: {{patience: 2s}}\n"
 TOPIC = "compute"
+
+
+def settings(broker: RabbitMq, *more: str) -> str:
+    """Of an agent that traces this broker as `broker`, with `more` lines for other tracers."""
+    tracers = ["amqp: {}", "rpc: {patience: 2s}", *more]
+    names = [line.partition(":")[0] for line in tracers]
+    return f"{RULES}{broker.rule}{quiet_but(*names)}" + "".join(f"  {line}\n" for line in tracers)
 
 
 class Seen:
@@ -43,9 +51,10 @@ class Seen:
         return self.by("method", f"scalpels_rpc_{side}_seconds_count", **labels)
 
     def messages(self, side: str, *kinds: str) -> Counter[str]:
+        """Of the program that has the side's name, by method."""
         found: Counter[str] = Counter()
         for kind in kinds:
-            found += self.by("method", "scalpels_rpc_messages_total", side=side, kind=kind)
+            found += self.by("method", "scalpels_rpc_messages_total", program=side, side=side, kind=kind)
         return found
 
 
@@ -82,16 +91,29 @@ class Rpc:
 
 @contextmanager
 def rpc(
-    broker: RabbitMq, mode: str = "threading", servers: int = 1, exchange: str = "", **options: object
+    broker: RabbitMq,
+    mode: str = "threading",
+    servers: int = 1,
+    exchange: str = "",
+    pythons: tuple[str | Path, str | Path] = (sys.executable, sys.executable),
+    slow: tuple[float, float] | None = None,
+    **options: object,
 ) -> Iterator[Rpc]:
+    """`pythons`: the client's and the server's, each with its oslo.messaging. `slow`: seconds that each of them takes
+    for a delivery, whose moments are told then."""
+    ours: list[dict[str, float]] = [{"slow": seconds} for seconds in slow] if slow else [{}, {}]
     where = {"topic": exchange or TOPIC, **({"exchange": exchange} if exchange else {})}
     with ExitStack() as stack:
         begun = []
         for number in range(servers):
-            server = stack.enter_context(RpcLoad("oslo_server", broker.target(), SERVER, [mode], **options))
+            server = stack.enter_context(
+                RpcLoad("oslo_server", broker.target(), SERVER, [mode], python=pythons[1], **options, **ours[1])
+            )
             server.do("serve", **where, name=f"host-{number}")
             begun.append(server)
-        client = stack.enter_context(RpcLoad("oslo_client", broker.target(), CLIENT, [mode], **options))
+        client = stack.enter_context(
+            RpcLoad("oslo_client", broker.target(), CLIENT, [mode], python=pythons[0], **options, **ours[0])
+        )
         yield Rpc(client, begun, where)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from callers import lost
-from rpc_truth import SETTINGS, Watched, known, rpc
+from rpc_truth import Watched, known, rpc, settings
 from running import RunningAgent
 from servers.rabbitmq_server import RabbitMq
 
@@ -23,7 +23,9 @@ STREAM = {
     "rabbit_qos_prefetch_count": 10,
 }
 QUEUES: dict[str, dict[str, Any]] = {"durable": DURABLE, "quorum": QUORUM, "stream": STREAM}
-SIZES = [100] * 8 + [1000] * 8 + [5000, 20_000, 200_000, 1_000_000]
+# Bytes of the arguments, in the shares of a calm control plane: one in 200 has a megabyte.
+SIZES = [100] * 90 + [1000] * 80 + [5000] * 20 + [20_000] * 7 + [200_000] * 2 + [1_000_000]
+MANY = {"calls": 20_000, "casts": 20_000, "fanouts": 2_000}
 
 
 def test_every_call_cast_and_fanout_is_counted_at_all_ends(
@@ -35,12 +37,12 @@ def test_every_call_cast_and_fanout_is_counted_at_all_ends(
     with rpc(broker, servers=SERVERS) as ends:
         ends.run(calls=100, workers=15)  # connections that are older than the agent
         ends.served()
-        agent = start_agent(SETTINGS)
+        agent = start_agent(settings(broker))
         until(lambda: agent.value("scalpels_worker_up", tracer="rpc") == 1, 60, "rpc is up")
-        known(agent, until, client=1, server=SERVERS)
+        known(agent, until, client=1, server=SERVERS, broker=1)
         received = broker.messages()
         watched = Watched(agent)
-        report = ends.run(calls=3000, casts=3000, fanouts=300, workers=50, sizes=SIZES, context=1500)
+        report = ends.run(**MANY, workers=50, sizes=SIZES, context=1500)
         served = Counter[str]()
         many = report.call.total() + report.cast.total() + SERVERS * report.fanout.total()
 
@@ -48,20 +50,20 @@ def test_every_call_cast_and_fanout_is_counted_at_all_ends(
             served.update(ends.served())
             return served.total() >= many
 
-        until(all_is_served, 30, "all casts are worked on")
+        until(all_is_served, 60, "all casts are worked on")
         seen = watched.after()
         received = broker.messages() - received
     assert report.failed == Counter()
     assert seen.calls("client", program="client") == report.call
     assert seen.calls("server", program="server") == report.call
     for leg in ("request", "reply"):
-        assert seen.calls("broker", leg=leg) == report.call
+        assert seen.calls("broker", program="broker", leg=leg) == report.call
     for side in ("client", "broker"):
         assert seen.messages(side, "call") == report.call
         assert seen.messages(side, "cast") == report.cast
         assert seen.messages(side, "fanout") == report.fanout
     assert seen.messages("server", "call", "cast", "fanout") == served
-    by_method = seen.by("method", "scalpels_amqp_messages_total", program="rabbitmq")
+    by_method = seen.by("method", "scalpels_amqp_messages_total", program="broker")
     assert by_method["publish"] == received["received"]
     assert by_method["deliver"] == received["delivered"]
     assert by_method["ack"] == received["acknowledged"]

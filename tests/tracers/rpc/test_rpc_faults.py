@@ -37,7 +37,7 @@ def test_a_reply_after_the_clients_timeout_is_late_and_no_time_of_the_clients(
     with rpc(broker) as ends:
         known(agent, until, client=1, server=1)
         watched = Watched(agent)
-        report = ends.run(calls=3, workers=3, sleep=2.5, timeout=1, methods=["ping"])
+        report = ends.run(calls=3, workers=3, sleep=3, timeout=1, methods=["ping"])
         assert report.failed == Counter(MessagingTimeout=3)
         until(lambda: agent.value(LATE, program="client", side="client", method="ping") == 3, 10, "the replies came")
         seen = watched.after()
@@ -67,7 +67,7 @@ def test_calls_to_a_server_that_dies_and_to_a_queue_without_one_are_unanswered(
         assert agent.value(IN_FLIGHT, program="client", side="client") == 0
     assert seen.by("method", UNANSWERED, program="client") == Counter(ping=3, get_ports=2)
     assert seen.by("method", UNANSWERED, program="server") == Counter(ping=3)
-    assert seen.by("method", UNANSWERED, program="rabbitmq") == Counter(get_ports=2)
+    assert seen.by("method", UNANSWERED, program="broker") == Counter(get_ports=2)
     assert seen.calls("client", program="client") == seen.calls("server", program="server") == Counter()
 
 
@@ -87,4 +87,25 @@ def test_counts_go_on_after_the_broker_was_gone(
         assert report.failed == Counter()
         assert seen.calls("client", program="client") == report.call == ends.served()
         assert seen.calls("server", program="server") == report.call
+    assert lost(agent) == {}
+
+
+def test_calls_that_the_broker_takes_with_it_are_unanswered_and_all_others_are_timed(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    """It dies while the server works on them: some replies find their way once it is back, others do not."""
+    with RabbitMq() as other, rpc(other) as ends:
+        known(agent, until, client=1, server=1)
+        ends.run(calls=20, workers=5)
+        watched = Watched(agent)
+        ends.client.say("run", topic=TOPIC, calls=5, workers=5, sleep=4, timeout=15, methods=["ping"])
+        until(lambda: agent.value(IN_FLIGHT, program="server", side="server") == 5, 10, "the server works on all")
+        other.restart()
+        report = ends.client.hear()
+        missed = report.failed["MessagingTimeout"]
+        until(lambda: not agent.value(IN_FLIGHT, program="client", side="client"), 10, "none is waited for any more")
+        seen = watched.after()
+    assert report.failed == +Counter(MessagingTimeout=missed)
+    assert seen.by("method", UNANSWERED, program="client") == +Counter(ping=missed)
+    assert seen.calls("client", program="client") == +Counter(ping=5 - missed)
     assert lost(agent) == {}
