@@ -13,7 +13,8 @@ from enum import Enum, auto
 from scalpels_exporter.supervise.status import State
 
 STOP_GRACE_SECONDS = 5.0  # between SIGTERM and SIGKILL
-START_SECONDS = 60.0  # to the first good snapshot of a worker that answers ticks; kernel programs are compiled in it
+START_SECONDS = 60.0  # to the first good snapshot of a worker that answers ticks
+COMPILE_SECONDS = 300.0  # the same where kernel programs are compiled: 5 s, but a minute on a small and busy machine
 HUNG_SECONDS = 60.0  # a tick unanswered for so long
 STEADY_SECONDS = 30.0  # up for so long: the back-off begins anew
 MOST_EARLY_DEATHS = 5
@@ -33,6 +34,7 @@ class Life:
     """Times are monotonic seconds."""
 
     wanted: bool = False
+    start_seconds: float = START_SECONDS  # that it may take until it answers
     state: State = State.STOPPED
     since: float = 0.0  # the last change of state
     up_since: float | None = None
@@ -116,7 +118,7 @@ def next_step(life: Life, now: float, *, ticked: bool = True, owes_since: float 
             return Step.TERMINATE
         case ((State.BACKOFF | State.FAILED | State.UNSUPPORTED | State.SHED), False):
             return Step.REST
-        case State.STARTING, True if ticked and now - life.since >= START_SECONDS:
+        case State.STARTING, True if ticked and now - life.since >= life.start_seconds:
             return Step.TERMINATE
         case State.RUNNING, True if owes_since is not None and now - owes_since >= HUNG_SECONDS:
             return Step.TERMINATE
@@ -133,7 +135,7 @@ def next_moment(life: Life, owes_since: float | None = None) -> float | None:
         case State.STOPPING:
             return None if life.killed else life.since + STOP_GRACE_SECONDS
         case State.STARTING:
-            return life.since + START_SECONDS
+            return life.since + life.start_seconds
         case State.RUNNING if owes_since is not None:
             return owes_since + HUNG_SECONDS
     return None

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scalpels_exporter.config.settings import Chosen
+from scalpels_exporter.declare import Bpf, Parser
 from scalpels_exporter.intake.intake import Intake
-from scalpels_exporter.supervise.life import Life
+from scalpels_exporter.supervise.life import COMPILE_SECONDS, Life
 from scalpels_exporter.supervise.overhead import Spending
 from scalpels_exporter.supervise.pipes import Pipes
 from scalpels_exporter.supervise.status import State
@@ -47,6 +48,10 @@ class Tracked:
     skipped: int = 0  # ticks
     picture: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=PICTURE_POINTS))
     picture_last: tuple[float, float] | None = None  # (unix time, total) at the last point
+
+    def __post_init__(self) -> None:
+        if isinstance(self.chosen.tracer.runs, Bpf | Parser):
+            self.life.start_seconds = COMPILE_SECONDS
 
     @property
     def name(self) -> str:

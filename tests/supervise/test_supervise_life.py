@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scalpels_exporter.supervise.life import (
+    COMPILE_SECONDS,
     MOST_EARLY_DEATHS,
     STOP_GRACE_SECONDS,
     Life,
@@ -48,6 +49,14 @@ def _life(state: State, wanted: bool, since: float = 0.0, due: float = 0.0, kill
 )
 def test_the_next_step_follows_from_what_is_wanted_and_what_is(life: Life, now: float, step: Step | None) -> None:
     assert next_step(life, now) is step
+
+
+def test_kernel_programs_may_take_longer_to_compile() -> None:
+    life = _life(State.STARTING, True)
+    life.start_seconds = COMPILE_SECONDS
+    assert next_step(life, 299) is None
+    assert next_moment(life) == 300
+    assert next_step(life, 300) is Step.TERMINATE
 
 
 def test_a_worker_that_prints_when_it_likes_may_be_silent_at_its_start() -> None:
