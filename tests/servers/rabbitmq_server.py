@@ -57,7 +57,12 @@ class RabbitMq(Server):
         self.own(plugins, settings)
         command = self.as_user([program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK])
         self._epmd = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", *command], stdin=subprocess.DEVNULL, env=self.environment()
+            ["setpriv", "--pdeathsig=KILL", "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # it remarks upon our asking whether it listens
+            stderr=subprocess.DEVNULL,
+            env=self.environment(),
+            start_new_session=True,
         )
         wait_until(self._epmd_listens, 10, "epmd listens")  # or the broker starts another one, which stays
 
