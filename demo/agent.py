@@ -40,6 +40,7 @@ class Agent(Child):
                 *(sys.executable, "-m", "scalpels_exporter", "agent", f"--config.file={file}"),
                 *(f"--web.listen-address={LOOPBACK}:{port}", f"--web.socket={own / 'agent.sock'}"),
             ],
+            drops_root=True,
         )
         stack.enter_context(self)
         wait_for(lambda: not self.starting(), 90, "every tracer is up", self)

@@ -17,24 +17,43 @@ LOOPBACK = "127.0.0.1"
 PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
+# The kernel forgets to tell of our death whoever changes its user. This shell stays root, and passes the word on.
+_KEEPER = """
+trap 'kill "$child"' TERM
+"$@" &
+child=$!
+while kill -0 "$child" 2> /dev/null; do wait "$child"; status=$?; done
+exit "$status"
+"""
+
+
 class Trouble(Exception):
     """What the user is told in one line; nothing of it is a mistake in the code."""
 
 
 class Child:
-    """A context. `log` is all that it says; `environment` adds to ours."""
+    """A context. `log` is all that it says; `environment` adds to ours; `drops_root`: it goes over to another user."""
 
-    def __init__(self, name: str, folder: Path, command: Sequence[str], **environment: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        drops_root: bool = False,
+    ) -> None:
+        kept = ("sh", "-c", _KEEPER, "sh") if drops_root else ()
         self.name, self.log = name, folder / f"{name}.log"
         # The kernel sends it the signal when we are killed; a session of its own keeps a terminal's Ctrl-C from it.
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", "--", *command],
+                ["setpriv", "--pdeathsig=TERM", "--", *kept, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env={**os.environ, "PATH": PATH, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+                env={**os.environ, "PATH": PATH, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
                 start_new_session=True,
             )
         self.pid = self._process.pid

@@ -31,7 +31,11 @@ class User:
     def go(self) -> None:
         while True:
             began = time.monotonic()
-            self._one()
+            try:
+                self._one()
+            except (OSError, http.client.HTTPException, ValueError) as error:  # users try again
+                print(f"{time.strftime('%H:%M:%S')} {error!r}", file=sys.stderr, flush=True)
+                self._connection.close()
             time.sleep(max(0.0, began + PAUSE * self._chance.uniform(0.9, 1.3) - time.monotonic()))
 
     def _one(self) -> None:

@@ -19,10 +19,10 @@ FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 1280
 # Name → what is chosen on the page, and how much of it is taken: pixels from the top.
 PICTURES = {
-    "overview": ("board=scalpels-overview.json&range=15m", 1000),
-    "program": ("board=scalpels-program.json&range=15m&program=cloud-compute", 1000),
-    "rpc": ("board=scalpels-rpc.json&range=15m", 1000),
-    "sql": ("board=scalpels-sql.json&range=15m", 1000),
+    "overview": ("board=scalpels-overview.json&range=10m", 1000),
+    "program": ("board=scalpels-program.json&range=10m&program=cloud-compute", 1370),
+    "rpc": ("board=scalpels-rpc.json&range=10m", 1340),
+    "sql": ("board=scalpels-sql.json&range=10m", 1030),
 }
 
 

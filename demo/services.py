@@ -29,15 +29,15 @@ class Services:
         told, python = there.environment(), sys.executable
         disks = folder / "disks"
         disks.mkdir()
-        conductor = stack.enter_context(Child("conductor", folder, [python, "-m", "demo.conductor"], **told))
-        self._compute = Child("compute", folder, [python, "-m", "demo.compute", str(disks)], **told)
+        conductor = stack.enter_context(Child("conductor", folder, [python, "-m", "demo.conductor"], told))
+        self._compute = Child("compute", folder, [python, "-m", "demo.compute", str(disks)], told)
         stack.enter_context(self._compute)
         command = [
             *(python, "-m", "gunicorn", "--worker-class=gthread", "--workers=1", f"--threads={THREADS}"),
             *(f"--bind={LOOPBACK}:{port}", "--keep-alive=60", "--graceful-timeout=1", "--no-control-socket"),
             *(f"--worker-tmp-dir={folder}", "demo.api:application"),
         ]
-        api = stack.enter_context(Child("api", folder, command, **told))
+        api = stack.enter_context(Child("api", folder, command, told))
         wait_for(lambda: listens(port), 30, "cloud-api answers", api, self._compute, conductor)
         clients = stack.enter_context(Child("clients", folder, [python, "-m", "demo.clients", str(port)]))
         self.children = (conductor, self._compute, api, clients)

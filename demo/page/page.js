@@ -8,7 +8,7 @@ import { drawSeries } from "./series.js";
 import { drawTable } from "./rows.js";
 
 const KINDS = { timeseries: drawSeries, heatmap: drawHeatmap, table: drawTable };
-const RANGES = { "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "3h": 10800, "7d": 604800 };
+const RANGES = { "5m": 300, "10m": 600, "15m": 900, "30m": 1800, "1h": 3600, "3h": 10800, "7d": 604800 };
 const FIRST = "scalpels-overview.json";
 const EVERY = 10_000; // ms
 const CELL = 30; // px, Grafana's
