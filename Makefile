@@ -7,7 +7,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-kernels test-deploy check bench update verify clean
+.PHONY: help setup run demo test test-kernels test-deploy test-demo check bench update verify clean
 
 help:  ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ setup:  ## make .venv with all that checks need (with sudo: Debian packages too)
 run:  ## start the agent in the foreground; with sudo it sees everything (ARGS='--config.file x.yaml')
 	@tools/setup.sh run
 	@exec tools/run.sh $(ARGS)
+
+demo:  ## a small cloud on loopback that becomes slower, its dashboards and its alert; takes sudo (ARGS='--help')
+	@tools/setup.sh demo
+	@exec tools/demo.sh $(ARGS)
 
 test:  ## run the checks and every test (ARGS='-k name' or paths for some of them)
 	@tools/setup.sh test
@@ -30,6 +34,11 @@ test-kernels:  ## run every tracer's kernel programs under other kernels, in qem
 test-deploy:  ## test the chart with the real helm 3 and 4, the image, the unit, devstack and kolla-ansible: takes npm and go
 	@tools/setup.sh deploy
 	@tools/test.sh tests/deploy $(ARGS)
+
+test-demo:  ## run the demo until its alert fires, and look at every panel in a browser: six minutes
+	@tools/setup.sh test
+	@tools/uplot.sh > /dev/null
+	@tools/test.sh tests/demo tests/story $(ARGS)
 
 check:  ## formatting, lint, types, imports, house rules and docs; changes nothing
 	@tools/setup.sh dev

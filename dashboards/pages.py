@@ -40,7 +40,11 @@ PAGES = {
             "Storage",
         ),
     ),
-    "rpc": Page("RPC", "Remote calls by method: what the client waits, the broker holds and the server works.", ()),
+    "rpc": Page(
+        "RPC",
+        "Remote calls by method: what the client waits, the broker holds and the server works.",
+        ("Worst first", "Calls", "Broker", "Messages", "Failures", "AMQP"),
+    ),
     "sql": Page(
         "SQL",
         "Statements by program and verb, at the client and at the server: how many, how long, what fails.",

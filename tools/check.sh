@@ -9,7 +9,7 @@ bin=.venv/bin
 case ${1:-} in
     format) exec $bin/ruff format --check --quiet . ;;
     lint) exec $bin/ruff check --quiet . ;;
-    types) exec $bin/mypy --strict scalpels_exporter tracers benchmarks dashboards ;;
+    types) exec $bin/mypy --strict scalpels_exporter tracers benchmarks dashboards demo ;;
     imports) exec $bin/lint-imports ;;
     *) echo "check.sh: format, lint, types or imports" >&2; exit 2 ;;
 esac

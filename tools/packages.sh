@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, without starting or enabling any service they bring.
 #
-# Usage: packages.sh run|dev|test|bench|deploy|kernels
+# Usage: packages.sh run|dev|test|bench|deploy|kernels|demo
 # As root it installs; as anyone else it says what is missing. A package that cannot be had is a warning: what needs
 # it says so itself (a test skips with the reason), and Python itself is looked for by python.sh.
 set -eu
@@ -52,6 +52,13 @@ npm                         command:npm
 shellcheck                  command:shellcheck
 golang-go                   command:go
 "
+demos="
+npm                         command:npm
+util-linux                  command:setpriv
+prometheus                  command:promtool
+mariadb-server              glob:/usr/share/mysql/*_system_tables.sql
+rabbitmq-server             file:/usr/lib/rabbitmq/bin/rabbitmq-server
+"
 kernels="
 qemu-system-x86             command:qemu-system-x86_64
 "
@@ -62,7 +69,8 @@ case $purpose in
     bench) wanted="$wanted$bpf$tests$benches" ;;
     deploy) wanted="$wanted$bpf$tests$deploys" ;;
     kernels) wanted="$wanted$bpf$tests$kernels" ;;
-    *) echo "packages.sh: run, dev, test, bench, deploy or kernels, not $purpose" >&2; exit 2 ;;
+    demo) wanted="$wanted$bpf$demos" ;;
+    *) echo "packages.sh: run, dev, test, bench, deploy, kernels or demo, not $purpose" >&2; exit 2 ;;
 esac
 
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin

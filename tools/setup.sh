@@ -1,10 +1,10 @@
 #!/bin/bash
 # Makes .venv ready, and does nothing in a moment when it is: a stamp holds what it was made from.
 #
-# Usage: setup.sh run|dev|test|bench|deploy|kernels
+# Usage: setup.sh run|dev|test|bench|deploy|kernels|demo
 #   run: what the agent needs; dev: also what checks need; test: also what tests need, clients and servers among
 #   it; bench: also what peers need; deploy: also the helms;
-#   kernels: also what boots other kernels
+#   kernels: also what boots other kernels; demo: what runs in the demo, less than tests need
 set -eu
 
 purpose=$1
@@ -13,6 +13,7 @@ root=$(dirname "$tools")
 cd "$root"
 
 "$tools/packages.sh" "$purpose"
+if [ "$purpose" = demo ] && [ "$(id -u)" -eq 0 ]; then "$tools/uplot.sh" > /dev/null; fi
 if [ "$purpose" = deploy ]; then "$tools/chart_tools.sh" > /dev/null; fi
 if [ "$purpose" = test ]; then "$tools/debian_oslo.sh" > /dev/null; fi
 python=$("$tools/python.sh")

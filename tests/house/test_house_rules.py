@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = ("scalpels_exporter", "tracers", "benchmarks", "dashboards", "tools")
+OURS = ("scalpels_exporter", "tracers", "benchmarks", "dashboards", "demo", "tools")
 MODULES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
 EVERY_PYTHON = [*MODULES, *sorted((ROOT / "tests").rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "tools").glob("*.sh"))

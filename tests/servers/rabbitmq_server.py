@@ -67,9 +67,14 @@ class RabbitMq(Server):
             "disk_free_limit.absolute = 1MB\nvm_memory_high_watermark.absolute = 2GB\n"
         )
         self.own(plugins, settings)
-        command = self.as_user([program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK])
+        command = [program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK]
         self._epmd = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", *command], stdin=subprocess.DEVNULL, env=self.environment()
+            self.as_user(["setpriv", "--pdeathsig=KILL", "--", *command]),  # in this order: a change of user forgets it
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # it remarks upon our asking whether it listens
+            stderr=subprocess.DEVNULL,
+            env=self.environment(),
+            start_new_session=True,
         )
         wait_until(self._epmd_listens, 10, "epmd listens")  # or the broker starts another one, which stays
 

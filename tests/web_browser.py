@@ -36,8 +36,8 @@ class Browser:
 
     def __enter__(self) -> Browser:
         try:
-            target = self._ask("Target.createTarget", url="about:blank")["targetId"]
-            self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         except BaseException:
             self.__exit__()
             raise
@@ -53,10 +53,10 @@ class Browser:
         os.close(self._in)
 
     def page(self, url: str) -> None:
-        self._ask("Page.navigate", url=url)
+        self.ask("Page.navigate", url=url)
 
     def run(self, expression: str) -> Any:
-        found = self._ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        found = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -69,7 +69,7 @@ class Browser:
             )
             self.run("new Promise((done) => setTimeout(done, 50))")
 
-    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
