@@ -7,10 +7,10 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-kernels test-deploy test-demo check bench update verify clean
+.PHONY: help setup run demo test test-kernels test-deploy test-kubernetes test-demo check bench update verify clean
 
 help:  ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## make .venv with all that checks need (with sudo: Debian packages too)
 	@tools/setup.sh dev
@@ -34,6 +34,10 @@ test-kernels:  ## run every tracer's kernel programs under other kernels, in qem
 test-deploy:  ## test the chart with the real helm 3 and 4, the image, the unit, devstack and kolla-ansible: takes npm and go
 	@tools/setup.sh deploy
 	@tools/test.sh tests/deploy $(ARGS)
+
+test-kubernetes:  ## install the chart into a real API server, which is built first: minutes (ARGS='-k upgrade')
+	@tools/setup.sh deploy
+	@tools/test.sh tests/kubernetes $(ARGS)
 
 test-demo:  ## run the demo until its alert fires, and look at every panel in a browser: six minutes
 	@tools/setup.sh test

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import promql_parser
 import yaml
 
-# Where docs/runbooks is published, for whoever clicks in an alert. The name is reserved (RFC 2606) and leads nowhere:
-# whoever publishes the pages writes their address here, and `make update` does the rest.
-RUNBOOKS = "https://scalpels-exporter.example/docs/runbooks"
+# Where docs/runbooks is published, for whoever clicks in an alert, is the project's URL `Runbooks` in pyproject.toml.
+# Without one it is a reserved name (RFC 2606), which leads nowhere; docs/install.md says how a site sets its own.
+UNPUBLISHED = "https://scalpels-exporter.example/docs/runbooks"
 
 # Of evaluation. Written down, because ten minutes are kept with it, and more often would be dearer for nothing.
 INTERVAL = "1m"
@@ -49,10 +52,18 @@ class AlertRule:
             "annotations": {
                 "summary": self.summary,
                 "description": self.description,
-                "runbook_url": f"{RUNBOOKS}/{self.name}.md",
+                "runbook_url": f"{runbooks()}/{self.name}.md",
             },
             "expr": pretty(self.expr),
         }
+
+
+@cache
+def runbooks() -> str:
+    """The address of the folder of runbooks, without a slash at its end."""
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    published: str = project.get("urls", {}).get("Runbooks", UNPUBLISHED)
+    return published.rstrip("/")
 
 
 def pretty(expr: str) -> str:

@@ -2,7 +2,7 @@
 # devstack's plugin: installs the agent, and starts it before the services that it traces.
 #
 # In local.conf:
-#   enable_plugin scalpels-exporter https://opendev.org/openstack/scalpels
+#   enable_plugin scalpels-exporter URL-OF-THIS-REPOSITORY
 #
 # devstack calls it with MODE and PHASE; functions such as run_process are devstack's own.
 

@@ -30,6 +30,8 @@ bpftool                     command:bpftool
 python3-fusepy              module:fusepy
 nftables                    command:nft
 openssl                     command:openssl
+shellcheck                  command:shellcheck
+systemd                     command:systemd-analyze
 prometheus                  command:promtool
 prometheus-node-exporter    command:prometheus-node-exporter
 prometheus-process-exporter command:prometheus-process-exporter
@@ -49,7 +51,7 @@ golang-go                   command:go
 "
 deploys="
 npm                         command:npm
-shellcheck                  command:shellcheck
+mmdebstrap                  command:mmdebstrap
 golang-go                   command:go
 "
 demos="

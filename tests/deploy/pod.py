@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import filtered
 from rendering import Manifests, of_kind
 from running import RunningAgent, public_python, wait_until
 
@@ -88,12 +89,12 @@ class Pod(RunningAgent):
         prefix += [f"--bounding-set={only}", "--inh-caps=-all"]
         prefix += [] if context["allowPrivilegeEscalation"] else ["--no-new-privs"]
         python, environment = public_python()
-        filtered = Path(environment["PYTHONPATH"]) / "filtered.py"
-        filtered.write_text(Path(__file__).with_name("filtered.py").read_text())
+        program = Path(environment["PYTHONPATH"]) / "filtered.py"
+        program.write_text(Path(filtered.__file__).read_text())
         if self._only:
-            prefix += [python, str(filtered), "only", ",".join(self._only)]
+            prefix += [python, str(program), "only", ",".join(self._only)]
         if self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
-            prefix += [python, str(filtered), "default", ",".join(self.capabilities)]
+            prefix += [python, str(program), "default", ",".join(self.capabilities)]
         return prefix
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import requests
 from pod import Pod, free_port
 from rendering import Manifests, of_kind, render
 from running import wait_until
-from unit import allowed_calls
+from systemd_unit import allowed_calls
 from urllib3.exceptions import InsecureRequestWarning
 
 from scalpels_exporter.capabilities import capabilities_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from rendering import ROOT
+from running import ROOT
 
 DROP_IN = ROOT / "openstack" / "kolla-ansible"
 
@@ -52,6 +52,20 @@ def test_prometheus_takes_all_of_it(config: Path) -> None:
         ["promtool", "check", "config", config / "prometheus.yml"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_link_to_where_runbooks_are_served(tmp_path: Path) -> None:
+    subprocess.run([DROP_IN / "drop-in.sh", tmp_path, "https://wiki.example/books/"], check=True, capture_output=True)
+    for path in (ROOT / "dashboards" / "rules").glob("*.yaml"):
+        links = _links(path)
+        linked = [f"https://wiki.example/books/{link.rpartition('/')[2]}" for link in links]
+        assert _links(tmp_path / "prometheus" / f"scalpels-{path.stem}.rules") == linked
+    assert _links(ROOT / "dashboards" / "rules" / "agent.yaml")
+
+
+def _links(file: Path) -> list[str]:
+    rules = [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule]
 
 
 def test_every_rule_and_dashboard_is_where_kolla_looks(config: Path) -> None:

@@ -1,11 +1,12 @@
-"""The systemd unit: systemd takes it, and it gives what the chart gives. test_deploy_pod runs an agent so confined."""
+"""The systemd unit: systemd takes it, and it gives what the declarations of the default tracers ask for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rendering import of_kind, render
-from unit import UNIT, allowed_calls, analyze, service
+import yaml
+from running import ROOT
+from systemd_unit import UNIT, allowed_calls, analyze, service
 
 from scalpels_exporter.cli.main import VERBS
 
@@ -22,10 +23,13 @@ def test_it_is_as_confined_as_what_it_does_allows() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_it_gives_the_capabilities_that_the_chart_gives(chart_tools: Path) -> None:
-    [pods] = of_kind(render(chart_tools / "helm-4"), "DaemonSet")
-    added = pods["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]["add"]
-    assert service()["CapabilityBoundingSet"].split() == [f"CAP_{name}" for name in added]
+def test_it_gives_the_capabilities_of_the_default_tracers_and_of_the_agent_as_the_chart_does() -> None:
+    table = yaml.safe_load((ROOT / "helm" / "scalpels-exporter" / "files" / "tracers.yaml").read_text())
+    wanted = {
+        *table["agent"],
+        *(name for one in table["tracers"].values() if one["default"] for name in one["capabilities"]),
+    }
+    assert service()["CapabilityBoundingSet"].split() == sorted(f"CAP_{name}" for name in wanted)
 
 
 def test_the_command_in_it_is_there() -> None:

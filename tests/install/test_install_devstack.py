@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from rendering import ROOT
+from running import ROOT
 
 PLUGIN = ROOT / "devstack"
 

@@ -9,11 +9,18 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 CHART = ROOT / "helm" / "scalpels-exporter"
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))
 
 Manifests = list[dict[str, Any]]
+
+
+def tools() -> Path:
+    """The folder with helm-3, helm-4, kubectl and helm-unittest-1, those that can be had; fetched once a machine."""
+    done = subprocess.run([ROOT / "tools" / "chart_tools.sh"], capture_output=True, text=True, timeout=580)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
 
 
 def run(helm: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 import pytest
-from rendering import ROOT
+from running import ROOT
 
 UNIT = ROOT / "systemd" / "scalpels-exporter.service"
 

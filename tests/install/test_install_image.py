@@ -6,18 +6,12 @@ import re
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
-from rendering import ROOT, of_kind, render
+from dockerfile import LINES, copied, of
+from running import ROOT
 
 from scalpels_exporter.spawn.child import AGENT_UID, WORKER_UID
-
-LINES = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M)).splitlines()
-
-
-def of(word: str) -> list[str]:
-    return [line.removeprefix(f"{word} ") for line in LINES if line.startswith(f"{word} ")]
 
 
 def test_the_shell_takes_every_step() -> None:
@@ -25,9 +19,7 @@ def test_the_shell_takes_every_step() -> None:
         subprocess.run(["sh", "-n", "-c", step], check=True, timeout=10)
         if "apt-get install" in step:
             assert "--no-install-recommends" in step
-    assert all(
-        line.split()[0] in ("FROM", "RUN", "COPY", "ENV", "EXPOSE", "ENTRYPOINT", "CMD") for line in LINES if line
-    )
+    assert all(line.split()[0] in ("FROM", "RUN", "COPY", "ENV", "EXPOSE", "ENTRYPOINT", "CMD") for line in LINES)
 
 
 def test_every_package_in_it_is_debians() -> None:
@@ -51,15 +43,6 @@ def test_the_users_in_it_are_the_agents_and_its_workers() -> None:
         assert re.search(rf"useradd --uid {uid} --gid {name} .*/nologin {name} ", step)
 
 
-def test_what_a_pod_mounts_has_a_place_in_it(chart_tools: Path) -> None:
-    [step] = [step for step in of("RUN") if "mkdir" in step]
-    places = step.partition("mkdir ")[2].split()
-    values = ROOT / "helm" / "scalpels-exporter" / "ci" / "everything-values.yaml"
-    [pods] = of_kind(render(chart_tools / "helm-4", "--values", values), "DaemonSet")
-    mounts = pods["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
-    assert {mount["mountPath"] for mount in mounts} - {"/sys/kernel/tracing"} == set(places)
-
-
 def test_what_it_starts_is_a_command_of_ours() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     [start], [words] = of("ENTRYPOINT"), of("CMD")
@@ -69,6 +52,6 @@ def test_what_it_starts_is_a_command_of_ours() -> None:
 
 
 def test_what_is_copied_is_all_that_a_wheel_is_made_of() -> None:
-    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    kept = set(copied())
     assert all((ROOT / name).exists() for name in kept)
     assert {"pyproject.toml", "setup.py", "README.md", "scalpels_exporter", "tracers"} <= kept
