@@ -70,8 +70,8 @@ TRACER = Tracer(
         ),
         Counter(
             "scalpels_rpc_messages_total",
-            "Calls and casts that a client sent, a server received, a broker took in. Here and in all others a method of "
-            "a namespace is told as `namespace.method`.",
+            "Calls and casts that a client sent, a server received, a broker took in. Here and in all others a method "
+            "of a namespace is told as `namespace.method`.",
             ("program", "side", "kind", "method"),
             series=1500,
         ),
