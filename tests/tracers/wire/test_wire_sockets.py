@@ -95,5 +95,5 @@ def test_connections_that_lose_their_place_to_others_are_counted(agent: RunningA
     talk("many", "10000")
     forgotten = agent.value("scalpels_wire_forgotten_connections_total")
     spare = 2 * 128 * (os.cpu_count() or 1)  # which the kernel keeps ready for each CPU
-    assert ever() - before == 20_000
-    assert ever() - 16_384 <= forgotten <= ever() - 16_384 + spare
+    assert ever() - before >= 20_000  # other named programs have sockets too
+    assert 20_000 - 16_384 <= forgotten <= ever() - 16_384 + spare
