@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,8 +70,17 @@ def cpu_ns(pid: int) -> int:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
-def measure(tracer: str, rules: str, subjects: Mapping[str, Subject], rounds: int, times: int) -> Pairs:
-    """With the programs of `rules` traced, and then with none of them."""
+def measure(
+    tracer: str,
+    rules: str,
+    subjects: Mapping[str, Subject],
+    rounds: int,
+    times: int,
+    beside: Mapping[str, Callable[[], AbstractContextManager[object]]] | None = None,
+) -> Pairs:
+    """With the programs of `rules` traced, and then with none of them. What is `beside` has its turn in the same
+    rounds, in its context and with the tracer stopped.
+    """
     found: Pairs = {}
     for named, kind in ((rules, "traced at both ends"), (UNNAMED, "bystander client")):
         with ExitStack() as stack:
@@ -79,6 +88,9 @@ def measure(tracer: str, rules: str, subjects: Mapping[str, Subject], rounds: in
             for _ in range(rounds):
                 for name, subject in subjects.items():
                     without = subject.warm(times)
+                    for other, on in (beside or {}).items() if named == rules else ():
+                        with on():
+                            found.setdefault(f"{name}, {other}", []).append((without, subject.warm(times)))
                     with _tracing(agent, tracer):
                         within = subject.warm(times)
                         within = replace(within, kernel=_in_kernel(agent, subject, times))

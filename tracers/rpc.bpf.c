@@ -14,6 +14,7 @@ enum { FLIGHT_CALL = 1, FLIGHT_WORK, FLIGHT_BROKER, FLIGHT_EARLY }; /* in the or
 #define TAIL_BYTES 8192
 #define SCAN_BYTES_OF_BODY 448 /* that are looked at in one go where there is nothing else */
 #define OVERLAP 64 /* more than an id with its key has */
+#define BEFORE 112 /* bytes before an id's key that are kept: version and namespace stand there */
 #define ID_BYTES 32
 #define SHORTEST_ENVELOPE 56
 #define SCAN_TURNS 12
@@ -26,6 +27,9 @@ enum { FLIGHT_CALL = 1, FLIGHT_WORK, FLIGHT_BROKER, FLIGHT_EARLY }; /* in the or
 #define ENVELOPE "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\""
 #define CALL_ID "_msg_id\\\": \\\""
 #define UNIQUE_ID "_unique_id\\"
+#define VERSION "version\\"
+#define LONGEST_VERSION 8
+#define LONGEST_SPACE 48
 
 struct rpc_call { /* key */
     u32 program;
@@ -56,6 +60,9 @@ struct rpc_failure {
     u32 side;
     u64 method;
     u64 exception;
+};
+struct rpc_space { /* what a method with a namespace consists of */
+    u64 space, method;
 };
 struct rpc_client_times {
     u64 sum;
@@ -91,6 +98,7 @@ BPF_TABLE("percpu_hash", struct rpc_notice, u64, rpc_notices, RPC_NOTICES_ENTRIE
 BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_again, RPC_AGAIN_ENTRIES);
 BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_late, RPC_LATE_ENTRIES);
 BPF_TABLE("percpu_hash", struct rpc_end, u64, rpc_overdue, 1024); /* the companion adds what it finds itself */
+BPF_TABLE("hash", u64, struct rpc_space, rpc_spaces, 1024); /* by the number that both have together */
 BPF_TABLE("hash", struct flight_of, struct rpc_flight, rpc_flights, FLIGHTS);
 BPF_PERCPU_ARRAY(rpc_blank, struct rpc_client_times, 1); /* never written to; the largest value */
 

@@ -6,7 +6,8 @@ it is the server, the queue or the wait for a free worker, what was called and n
 A call is sent by one program and worked on by another: each end has metrics of its own. The client's time goes from
 the return of the send that ended the request to the read of the reply, wherever in the process that is read; the
 server's from the read of the request to the end of its reply. Calls are known by their ids, so neither thread nor
-connection matters. Messages without oslo's envelope count nothing here.
+connection matters. A method of a namespace is told as `namespace.method`. Messages without oslo's envelope count
+nothing here.
 """
 
 import struct
@@ -69,7 +70,8 @@ TRACER = Tracer(
         ),
         Counter(
             "scalpels_rpc_messages_total",
-            "Calls and casts that a client sent, a server received, a broker took in.",
+            "Calls and casts that a client sent, a server received, a broker took in. Here and in all others a method "
+            "of a namespace is told as `namespace.method`.",
             ("program", "side", "kind", "method"),
             series=1500,
         ),
@@ -189,6 +191,7 @@ CLIENT, SERVER, BROKER = SIDES.index("client"), SIDES.index("server"), SIDES.ind
 ROLES = (0, CLIENT, SERVER, BROKER, 0)  # a flight's role in the source → whose it is
 EARLY = 4  # the role of replies that were read before their call was seen to be sent
 FLIGHT_KEY, FLIGHT = struct.Struct("=QQ"), struct.Struct("=QQIIII")
+SPACE = struct.Struct("=QQ")
 MESSAGES_KEY = struct.Struct("=IIQ")
 SECOND, MILLISECOND = 10**9, 10**6
 SWEEP_SECONDS = 2.0
@@ -204,6 +207,7 @@ class Calls:
 
     def __init__(self, kernel: Kernel, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._texts, self._name = kernel.maps["amqp_texts"], kernel.name
+        self._spaces = kernel.maps["rpc_spaces"]
         self._flights, self._overdue = kernel.maps["rpc_flights"], kernel.maps["rpc_overdue"]
         self._patience = round(kernel.parameters["patience"] * SECOND)
         self._now = now
@@ -216,10 +220,13 @@ class Calls:
         return SWEEP_SECONDS
 
     def label(self, label: str, member: Any) -> str:
-        """Of a method, an event or an exception, by its number."""
+        """Of a method, an event or an exception, by its number; a method with its namespace before it."""
         assert label in ("method", "event", "exception")
         if member < len(NAMES):
             return NAMES[member]
+        both = self._spaces.get(member.to_bytes(8, "little"))
+        if both:
+            return ".".join(self.label(label, number) for number in SPACE.unpack(both))
         return text_of(self._texts.get(member.to_bytes(8, "little"))) or NAMES[0]
 
     def samples(self) -> Sequence[tuple[str, Sequence[str], int]]:

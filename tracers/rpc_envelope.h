@@ -65,13 +65,13 @@ enum { THE_CALL_ID, THE_UNIQUE_ID };
 #define ONES_OF(c) (0x0101010101010101ULL * (c))
 #define IS_ZERO_BYTE(word) (((word) - 0x0101010101010101ULL) & ~(word) & 0x8080808080808080ULL)
 
-/* Looks in `here` bytes for the first of the keys that begin with an underscore and are ours. A quote and an underscore
+/* Looks from `from` on in `here` bytes for the first of the keys that begin with an underscore and are ours. A quote and an underscore
  * stand together in one of the words that overlap by a byte. */
-static __always_inline void find_key(struct pass *pass, u64 here, u32 steps)
+static __always_inline void find_key(struct pass *pass, u64 from, u64 here, u32 steps)
 {
     volatile u64 *at = &pass->words[7];
     FOUND(pass) = 0;
-    *at = 0;
+    *at = from;
     for (u32 n = 0; n < steps; n++) {
         u64 place = *at;
         if (place >= here)
@@ -107,6 +107,65 @@ static __always_inline int read_key(struct pass *pass, struct content *content, 
     if (begin >= 9 && window_word(pass, begin - 9) == PACKED(" false, ", 0))
         content->flags |= REPLY_GOES_ON;
     return 1;
+}
+
+/* The number of a method in a namespace. */
+static __always_inline u64 number_in_space(u64 space, u64 method)
+{
+    u64 number = mixed(space, method) | NAMES_BEGIN;
+    struct rpc_space both = {space, method};
+    if (method == NAME_OTHER || rpc_spaces.lookup(&number))
+        return method == NAME_OTHER ? method : number;
+    rpc_spaces.insert(&number, &both);
+    if (rpc_spaces.lookup(&number))
+        return number;
+    lose(LOST_RPC_FULL);
+    return NAME_OTHER;
+}
+
+/* A request's namespace stands before its version, and that before the key that was found. SPELT letters at PLACE; 0
+ * where there is none: then the arguments, which are in braces, end before the version. */
+static __always_inline void find_space(struct pass *pass)
+{
+    volatile u64 *at = &pass->words[8];
+    u64 begin = FOUND(pass) - 8, version = 0;
+    SPELT(pass) = 0;
+    if (begin < 19 + LONGEST_VERSION)
+        return;
+    for (u32 n = 0; n < LONGEST_VERSION; n++)
+        if (window_word(pass, begin - 19 - n) == PACKED(VERSION, 0)) {
+            version = begin - 19 - n;
+            break;
+        }
+    if (version < 6 || window_byte(pass, version - 5) != '"')
+        return;
+    u64 end = version - 6;
+    *at = end;
+    for (u32 n = 0; n < LONGEST_SPACE; n++) {
+        u64 place = *at - 1;
+        if (window_byte(pass, place) == '"')
+            break;
+        *at = place;
+    }
+    if (*at < 14 || *at > end || window_word(pass, *at - 14) != PACKED("amespace", 0))
+        return;
+    PLACE(pass) = *at;
+    SPELT(pass) = end - *at;
+}
+
+/* UNKNOWN_NAME where amqp_learn must learn the namespace first. */
+static __always_inline u32 read_space(struct pass *pass, struct content *content)
+{
+    if (content->kind != BODY_REQUEST || !FOUND(pass))
+        return A_FRAME;
+    find_space(pass);
+    if (!SPELT(pass))
+        return A_FRAME;
+    u64 *known = number_of_name(pass);
+    if (!known)
+        return UNKNOWN_NAME;
+    content->name = number_in_space(*known, content->name);
+    return A_FRAME;
 }
 
 /* So much of the frame's payload has been looked at; behind its end comes one byte more. */
@@ -156,10 +215,15 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
         *place = CALL_RPC_NOTICE;
         return;
     }
-    find_key(pass, here, WINDOW_BYTES / 7 + 1);
+    find_key(pass, 0, here, WINDOW_BYTES / 7 + 1);
     if (read_key(pass, content, here) || (here == left && content->done + left >= content->size)) {
         if (!FOUND(pass))
             lose(LOST_UNREAD);
+        if (read_space(pass, content) == UNKNOWN_NAME) {
+            pass->back = CALL_RPC_BODY;
+            *place = CALL_AMQP_LEARN;
+            return;
+        }
         rpc_came(pass, conn, content);
         use_body(pass, stream, side, left);
     } else if (here == left) {
@@ -168,8 +232,8 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
             content->carry[n] = window_word(pass, from + 8 * n);
         content->carried = some;
         use_body(pass, stream, side, left);
-    } else if (here > 2 * OVERLAP) {
-        use_body(pass, stream, side, here - OVERLAP);
+    } else if (here > BEFORE + OVERLAP) {
+        use_body(pass, stream, side, (FOUND(pass) ? FOUND(pass) - 8 : here) - BEFORE);
         *place = CALL_RPC_SCAN;
     } else {
         wait_for_more(pass, stream);
@@ -302,12 +366,12 @@ int rpc_scan(struct exited *at)
             break;
         if (bpf_probe_read_user(pass->scan, SCAN_BYTES_OF_BODY, (void *)pass->at))
             break;
-        find_key(pass, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 7);
-        u64 some = FOUND(pass) ? FOUND(pass) - 8 : SCAN_BYTES_OF_BODY - OVERLAP;
-        if (FOUND(pass) && some < OVERLAP)
+        /* What has been looked at before is kept for what stands before a key, less the beginning of one. */
+        find_key(pass, BEFORE - 16, SCAN_BYTES_OF_BODY, SCAN_BYTES_OF_BODY / 7);
+        u64 some = FOUND(pass) ? FOUND(pass) - 8 : SCAN_BYTES_OF_BODY;
+        if (some < BEFORE)
             break;
-        if (FOUND(pass))
-            some -= 9; /* what stands before it matters too */
+        some -= BEFORE;
         pass->at += some;
         pass->left = piece - some;
         side->left = left - some;
@@ -315,6 +379,6 @@ int rpc_scan(struct exited *at)
         if (FOUND(pass))
             break;
     }
-    int more = !FOUND(pass) && pass->left >= SCAN_BYTES_OF_BODY && side->left > SCAN_BYTES_OF_BODY;
+    int more = !FOUND(pass) && !stream->have && pass->left >= SCAN_BYTES_OF_BODY && side->left > SCAN_BYTES_OF_BODY;
     return amqp_goes_on(at, pass, conn, more ? CALL_RPC_SCAN : CALL_RPC_BODY);
 }

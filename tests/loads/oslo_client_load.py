@@ -61,6 +61,7 @@ class Client:
         methods: tuple[str, ...] = oslo_rpc.METHODS,
         context: int = 0,
         exchange: str | None = None,
+        namespace: str | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         moments = random.Random(seed)
@@ -78,7 +79,9 @@ class Client:
 
         def part() -> None:
             client = rpc_client(
-                self.made, oslo_messaging.Target(exchange=exchange, topic=topic, version="1.0"), timeout=timeout
+                self.made,
+                oslo_messaging.Target(exchange=exchange, topic=topic, namespace=namespace, version="1.0"),
+                timeout=timeout,
             )
             many = client.prepare(fanout=True)
             while True:

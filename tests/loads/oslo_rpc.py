@@ -11,6 +11,7 @@ METHODS = (
     *("prep_resize", "finish_resize", "reboot_instance", "live_migration", "get_console", "heartbeat", "tunnel_sync"),
     "object_class_action_versions",
 )
+NAMESPACE = "compute_task"  # in which servers have the same methods again
 OURS = ("mark", "slow")  # options that are not the driver's
 
 

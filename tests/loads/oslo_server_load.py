@@ -34,11 +34,19 @@ class Expected(Exception):
 
 class Endpoint:
     target = oslo_messaging.Target(version="1.0")
+    prefix = ""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.calls: Counter[str] = Counter()
         self.times: list[tuple[str, int]] = []
+
+    def told(self) -> dict[str, Any]:
+        """And forgotten."""
+        with self._lock:
+            found = {"served": dict(self.calls), "times": self.times}
+            self.calls, self.times = Counter(), []
+        return found
 
     def __getattr__(self, method: str) -> Any:
         if method not in oslo_rpc.METHODS:
@@ -48,7 +56,7 @@ class Endpoint:
         def run(context: dict[str, Any], **arguments: Any) -> Any:
             began = perf_counter_ns()
             with self._lock:
-                self.calls[method] += 1
+                self.calls[self.prefix + method] += 1
             try:
                 return self._run(arguments)
             finally:
@@ -67,9 +75,16 @@ class Endpoint:
         return "x" * arguments.get("answer", 0)
 
 
+class Spaced(Endpoint):
+    """The same methods in a namespace."""
+
+    target = oslo_messaging.Target(namespace=oslo_rpc.NAMESPACE, version="1.0")
+    prefix = f"{oslo_rpc.NAMESPACE}."
+
+
 class Server:
     def __init__(self) -> None:
-        self.endpoint = Endpoint()
+        self.endpoint, self.spaced = Endpoint(), Spaced()
         self.servers: list[Any] = []
         self.made: Any = None
         self._moments: Moments | None = None
@@ -82,17 +97,21 @@ class Server:
     def serve(self, topic: str, name: str, threads: int = 64, exchange: str | None = None) -> dict[str, Any]:
         where = oslo_messaging.Target(exchange=exchange, topic=topic, server=name)
         server = oslo_messaging.get_rpc_server(
-            self.made, where, [self.endpoint], executor=MODE, access_policy=oslo_messaging.DefaultRPCAccessPolicy
+            self.made,
+            where,
+            [self.endpoint, self.spaced],
+            executor=MODE,
+            access_policy=oslo_messaging.DefaultRPCAccessPolicy,
         )
         server.start(override_pool_size=threads)
         self.servers.append(server)
         return {}
 
     def counted(self) -> dict[str, Any]:
-        found = {"served": dict(self.endpoint.calls), "times": self.endpoint.times}
-        found |= self._moments.told() if self._moments else {}
-        self.endpoint.calls, self.endpoint.times = Counter(), []
-        return found
+        found, spaced = self.endpoint.told(), self.spaced.told()
+        found["served"] |= spaced["served"]
+        found["times"] += spaced["times"]
+        return found | (self._moments.told() if self._moments else {})
 
     def stop(self) -> dict[str, Any]:
         for server in self.servers:

@@ -92,9 +92,11 @@ def envelope(message: dict[str, object]) -> bytes:
     return json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(message)}).encode()
 
 
-def request(name: str, number: int = -1, filling: int = 10, context: int = 50) -> bytes:
+def request(name: str, number: int = -1, filling: int = 10, context: int = 50, namespace: str = "") -> bytes:
     """A call with an id, or a cast without one, as oslo.messaging orders its members."""
-    message: dict[str, object] = {"method": name, "args": {"filling": "x" * filling}, "version": "1.0"}
+    message: dict[str, object] = {"method": name, "args": {"filling": "x" * filling} if filling else {}}
+    message |= {"namespace": namespace} if namespace else {}
+    message |= {"version": "1.0"}
     if number >= 0:
         message |= {"_msg_id": f"{number:032x}", "_reply_q": f"reply_{7:032x}", "_timeout": None}
     return envelope(message | {"_unique_id": f"{99:032x}", "_context_user": "y" * context})

@@ -51,6 +51,30 @@ def test_frames_split_anywhere_are_counted_once(
     assert seen.lost() == Counter()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_namespace_is_read_wherever_the_pieces_end(
+    agent: RunningAgent, until: Callable[..., object], frames: ModuleType, seed: int
+) -> None:
+    """It stands behind the arguments, whose length decides in which window of the scan it comes to lie."""
+    moments = random.Random(50 + seed)
+    spaces = ["", "a", "compute_task", "n" * 40]
+    sent = Counter[str]()
+    with talker(agent, until) as talk:
+        watched = Watched(agent)
+        asked = [frames.PREAMBLE.hex()]
+        for number in range(400):
+            space, filling = moments.choice(spaces), moments.choice((0, number, 3 * number, 7000 + 5 * number, 100_000))
+            body = frames.request("ping", number if number % 2 else -1, filling, 300, space)
+            whole = frames.publish(body)
+            asked += split(whole, moments) if not number % 10 else [whole.hex()]
+            sent[f"{space}.ping" if space else "ping"] += 1
+        talk("tcp", *asked)
+        seen = watched.after()
+    for side in ("client", "broker"):
+        assert seen.by("method", "scalpels_rpc_messages_total", program="hostile", side=side) == sent
+    assert seen.lost() == Counter()
+
+
 def test_channels_come_between_one_another(
     agent: RunningAgent, until: Callable[..., object], frames: ModuleType
 ) -> None:

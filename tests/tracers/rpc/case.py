@@ -10,7 +10,7 @@ PARAMETERS: dict[str, Any] = {"patience": 1}
 amqp = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "amqp" / "frames.py")))
 CALLS, LONG, FAILED, CASTS, FANOUTS = range(10), range(10, 14), range(20, 23), 6, 2
 EVENT = "compute.instance.create.end"
-LATE, NEVER, ASTRAY, TWICE, EARLY = 30, 31, 32, 33, 34
+LATE, NEVER, ASTRAY, TWICE, EARLY, SPACED = 30, 31, 32, 33, 34, 35
 
 
 class Broker:
@@ -60,6 +60,9 @@ def work() -> None:
         broker.answer(amqp.reply(number, "ValueError", filling=3000))
     for _ in range(CASTS):
         broker.ask(amqp.request("tell"))
+    broker.ask(amqp.request("tell", namespace="a_space"))
+    broker.ask(amqp.request("ping", SPACED, filling=3000, namespace="a_space"))
+    broker.answer(amqp.reply(SPACED))
     for _ in range(FANOUTS):
         broker.ask(amqp.request("tell"), "compute_fanout")
     for priority in ("INFO", "ERROR"):
@@ -76,7 +79,7 @@ def work() -> None:
 
 
 READ = len(CALLS) + len(FAILED)
-DONE = {"ping": READ, "build": len(LONG), "twice": 1}
+DONE = {"ping": READ, "build": len(LONG), "twice": 1, "a_space.ping": 1}
 SENT = {**DONE, "late": 1, "never": 1, "twice": 2}
 COUNTS = {
     **{
@@ -98,7 +101,11 @@ COUNTS = {
             ("server", SENT),
             ("broker", SENT | {"ping": READ + 1}),
         )
-        for kind, sent in (("call", called), ("cast", {"tell": CASTS}), ("fanout", {"tell": FANOUTS}))
+        for kind, sent in (
+            ("call", called),
+            ("cast", {"tell": CASTS, "a_space.tell": 1}),
+            ("fanout", {"tell": FANOUTS}),
+        )
         for method, many in sent.items()
     },
     **{

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from callers import lost
+from loads.oslo_rpc import NAMESPACE
 from rpc_truth import Watched, known, rpc, settings
 from running import RunningAgent
 from servers.rabbitmq_server import RabbitMq
@@ -82,6 +83,37 @@ def test_eventlet_is_counted_as_threads_are(
         assert seen.calls("client", program="client") == seen.calls("server", program="server") == report.call
         assert seen.messages("server", "call", "cast") == ends.served() == report.sent
     assert lost(agent) == {}
+
+
+def test_the_methods_of_a_namespace_are_told_apart_at_all_ends(
+    broker: RabbitMq, agent: RunningAgent, until: Callable[..., object]
+) -> None:
+    with rpc(broker) as ends:
+        known(agent, until, client=1, server=1)
+        watched = Watched(agent)
+        plain = ends.run(calls=200, casts=50, workers=10, sizes=SIZES, context=1500)
+        spaced = ends.run(calls=200, casts=50, workers=10, sizes=SIZES, context=1500, namespace=NAMESPACE)
+        served = ends.served()
+
+        def all_is_served() -> bool:
+            served.update(ends.served())
+            return served.total() >= 500
+
+        until(all_is_served, 30, "all casts are worked on")
+        seen = watched.after()
+    calls, casts = plain.call + inside(spaced.call), plain.cast + inside(spaced.cast)
+    assert seen.calls("client", program="client") == seen.calls("server", program="server") == calls
+    for leg in ("request", "reply"):
+        assert seen.calls("broker", program="broker", leg=leg) == calls
+    for side in ("client", "server", "broker"):
+        assert seen.messages(side, "cast") == casts
+    assert seen.messages("server", "call", "cast") == served
+    assert lost(agent) == {}
+
+
+def inside(methods: Counter[str]) -> Counter[str]:
+    """As the label says it."""
+    return Counter({f"{NAMESPACE}.{method}": many for method, many in methods.items()})
 
 
 @pytest.mark.parametrize("queues", QUEUES)
