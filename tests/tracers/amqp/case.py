@@ -42,6 +42,9 @@ def owe() -> None:
         for tag in (1, 2, 3) if no_ack else (1, 2, 3, 4):
             passes(broker, client, amqp.deliver(BODY, tag, exchange="owed", channel=channel))
     client, broker = OPEN[:2]
+    passes(client, broker, amqp.consume(8))
+    passes(broker, client, amqp.deliver(BODY, 1, exchange="owed", channel=8))
+    passes(client, broker, amqp.method(8, (60, 110), b"\1"))  # Recover: it is to be delivered again
     passes(client, broker, amqp.acknowledge(2, channel=5) + amqp.method(5, (60, 90), (3).to_bytes(8, "big") + b"\0"))
 
 
@@ -97,7 +100,7 @@ MESSAGES = {
     ("refuse", "none"): (1, 0),
     ("ack", "none"): (3, 0),
     ("reject", "none"): (1, 0),
-    ("deliver", "owed"): (7, 7 * len(BODY)),
+    ("deliver", "owed"): (8, 8 * len(BODY)),
 }
 
 COUNTS = {
@@ -115,6 +118,6 @@ COUNTS = {
     **both("scalpels_amqp_ack_seconds_count{}", 5),
     **both("scalpels_amqp_unacknowledged{}", 2),
     "scalpels_amqp_heartbeats_missed_total{}": 1,
-    **both("scalpels_amqp_channels{}", 3),
-    **both("scalpels_amqp_consumers{}", 3),
+    **both("scalpels_amqp_channels{}", 4),
+    **both("scalpels_amqp_consumers{}", 4),
 }

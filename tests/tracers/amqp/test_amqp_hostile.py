@@ -155,6 +155,23 @@ def test_messages_that_are_got_without_an_acknowledgement_are_not_owed(
     assert seen.lost() == Counter()
 
 
+def test_a_body_that_is_never_whole_is_no_message_and_the_next_one_is(
+    agent: RunningAgent, until: Callable[..., object], frames: ModuleType
+) -> None:
+    """Its header tells 2 ** 63 bytes, which no frames bring."""
+    body = frames.request("endless", 1)
+    whole = frames.publish(body, exchange="endless")
+    size = len(body).to_bytes(8, "big")
+    assert whole.count(size) == 1
+    with talker(agent, until) as talk:
+        watched = Watched(agent)
+        talk("tcp", whole.replace(size, (1 << 63).to_bytes(8, "big")).hex(), frames.publish(b"m" * 100).hex())
+        seen = watched.after()
+    assert seen.by("exchange", "scalpels_amqp_messages_total", program="hostile") == Counter(openstack=2)
+    assert not seen.by("method", "scalpels_rpc_messages_total", program="hostile")
+    assert seen.lost() == Counter()
+
+
 def test_content_that_nobody_announced_is_none(
     agent: RunningAgent, until: Callable[..., object], frames: ModuleType
 ) -> None:
