@@ -31,7 +31,7 @@ test-kernels:  ## run every tracer's kernel programs under other kernels, in qem
 	@tools/setup.sh kernels
 	@tools/test.sh tests/kernels $(ARGS)
 
-test-deploy:  ## test the chart with the real helm 3 and 4, the image, the unit, devstack and kolla-ansible: takes npm and go
+test-deploy:  ## test the chart with the real helm 3 and 4, its pod, and the image made without Docker: takes npm and go
 	@tools/setup.sh deploy
 	@tools/test.sh tests/deploy $(ARGS)
 

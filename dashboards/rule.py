@@ -61,9 +61,13 @@ class AlertRule:
 @cache
 def runbooks() -> str:
     """The address of the folder of runbooks, without a slash at its end."""
-    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
-    published: str = project.get("urls", {}).get("Runbooks", UNPUBLISHED)
-    return published.rstrip("/")
+    return published(tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"])
+
+
+def published(project: Mapping[str, Any]) -> str:
+    """The same, of what pyproject.toml says of a project."""
+    address: str = project.get("urls", {}).get("Runbooks", UNPUBLISHED)
+    return address.rstrip("/")
 
 
 def pretty(expr: str) -> str:

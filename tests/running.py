@@ -20,7 +20,9 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from scalpels_exporter.catalog import find
 from scalpels_exporter.config.load import load
+from scalpels_exporter.needs import required
 
 ROOT = Path(__file__).parent.parent
 # Switches off every tracer that is on by default: the beginning of a configuration with a test's own ones alone.
@@ -32,6 +34,16 @@ WORKERS = Path(__file__).parent / "workers"
 def quiet_but(*names: str) -> str:
     """QUIET, less what the test configures itself. The loads of tests are dearer than the budget of a node allows."""
     return "budgets: {overhead: 1}\ntracers:\n" + "".join(f"  {name}: off\n" for name in ENABLED if name not in names)
+
+
+def default_tracers() -> set[str]:
+    """All that run where nothing is configured: with what they need, and with their hosts."""
+    every = {name: found.tracer for name, found in find().items()}
+    on = {name for name, tracer in every.items() if tracer.default}
+    on |= {one.name for name in on for one in required(every[name], every)}
+    on |= {every[name].host for name in on} - {""}
+    assert {"programs", "wire"} <= on
+    return on
 
 
 @cache
@@ -161,6 +173,11 @@ class RunningAgent:
     def tracer(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"/api/v1/tracers/{name}").json()
         return found
+
+    def running(self) -> set[str]:
+        """The tracers that run."""
+        listed = self.get("/api/v1/tracers").json()["tracers"]
+        return {one["tracer"] for one in listed if one["state"] == "running"}
 
     def tree(self) -> list[int]:
         """Every process of the agent; remembered, so that what survives it can be looked for."""

@@ -5,7 +5,7 @@
     key: default
 
 A mapping whose keys have comments is a section, in which no other key may stand. `make update` runs it, and
-tests/deploy compares.
+tests/house compares.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The pod that the chart renders, run on this machine with the same restrictions, for want of a kubelet.
 
-Its capabilities, arguments, mounts and probes are read from the manifests. The image is this machine's /usr,
-read-only; /proc is the machine's (hostPID), /sys is made anew, read-only, as container runtimes do; system calls that
-their default filter forbids to such a container fail. Imported by name.
+Its capabilities, arguments, mounts and probes are read from the manifests. The image is this machine's /usr, or the one
+that the Dockerfile makes; either is read-only. /proc is the machine's (hostPID), /sys is made anew, read-only, as
+container runtimes do; system calls that their default filter forbids to such a container fail. Imported by name.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from types import MappingProxyType
 from typing import Any
 
 import filtered
+from contents import Contents, OfTheImage, OfTheMachine
+from image import Image
 from rendering import Manifests, of_kind
-from running import RunningAgent, public_python, wait_until
+from running import RunningAgent, wait_until
 
 DEVICES = ("null", "zero", "full", "random", "urandom")
-USERS = "root:x:0:0::/:/bin/sh\nscalpels:x:61910:61910::/:/bin/sh\nscalpels-worker:x:61911:61911::/:/bin/sh\n"
-GROUPS = "root:x:0:\nscalpels:x:61910:\nscalpels-worker:x:61911:\n"
 
 
 def free_port() -> int:
@@ -44,12 +44,14 @@ class Pod(RunningAgent):
         manifests: Manifests,
         secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
         only: Sequence[str] = (),
+        image: Image | None = None,
     ) -> None:
         [pods] = of_kind(manifests, "DaemonSet")
         self.spec: dict[str, Any] = pods["spec"]["template"]["spec"]
         [self.container] = self.spec["containers"]
         self.folder, self._secrets, self._only = folder, secrets, only
-        self.python = public_python()[0]
+        self.contents: Contents = OfTheMachine() if image is None else OfTheImage(image)
+        self.python = self.contents.python
         self._config_maps = {one["metadata"]["name"]: one["data"] for one in of_kind(manifests, "ConfigMap")}
         self.port = self.container["ports"][0]["containerPort"]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -88,19 +90,17 @@ class Pod(RunningAgent):
         only = ",".join(["-all", *(f"+{name.lower()}" for name in self.capabilities)])
         prefix += [f"--bounding-set={only}", "--inh-caps=-all"]
         prefix += [] if context["allowPrivilegeEscalation"] else ["--no-new-privs"]
-        python, environment = public_python()
-        program = Path(environment["PYTHONPATH"]) / "filtered.py"
-        program.write_text(Path(filtered.__file__).read_text())
+        filter_of_calls = [self.python, self.contents.program(filtered.__file__)]
         if self._only:
-            prefix += [python, str(program), "only", ",".join(self._only)]
+            prefix += [*filter_of_calls, "only", ",".join(self._only)]
         if self.spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault":
-            prefix += [python, str(program), "default", ",".join(self.capabilities)]
+            prefix += [*filter_of_calls, "default", ",".join(self.capabilities)]
         return prefix
 
     def inside(self, *command: str) -> subprocess.CompletedProcess[str]:
         """`kubectl exec`."""
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--root", "--wd=/", *self.restricted()]
-        given = {**public_python()[1], "PATH": os.environ["PATH"]}
+        given = self.contents.environment
         return subprocess.run([*enter, *command], capture_output=True, text=True, timeout=20, env=given)
 
     def probe(self, name: str) -> subprocess.CompletedProcess[str]:
@@ -110,39 +110,27 @@ class Pod(RunningAgent):
     def _steps(self) -> list[str]:
         """Of the shell that makes the container's file system and becomes the agent."""
         root = self.folder / "root"
-        code = public_python()[1]["PYTHONPATH"]
-        folders = ["usr", "etc", "proc", "sys", "dev", "run", code.lstrip("/")]
         lines = [
             f"mkdir {root}",
-            f"mount -t tmpfs -o mode=0755 none {root}",
+            *self.contents.mounted(root),
             f"cd {root}",
-            f"mkdir -p {' '.join(folders)}",
-            "for name in bin sbin lib lib64; do cp -a /$name . ; done",  # links into /usr
-            "mount --rbind /usr usr",
-            f"mount --bind {code} {code.lstrip('/')}",
-            "cp /etc/ld.so.cache etc/",
-            f"printf %s {shlex.quote(USERS)} > etc/passwd; printf %s {shlex.quote(GROUPS)} > etc/group",
             "mount -t proc -o nosuid,nodev,noexec none proc",
             "mount -t sysfs -o ro,nosuid,nodev,noexec none sys",
+            "mount -t tmpfs -o mode=0755 none dev",
             *(f"touch dev/{name}; mount --bind /dev/{name} dev/{name}" for name in DEVICES),
         ]
         volumes = {one["name"]: one for one in self.spec["volumes"]}
         for mount in self.container["volumeMounts"]:
             lines += self._mounted(mount["mountPath"].lstrip("/"), volumes[mount["name"]], mount.get("readOnly", False))
         if self.container["securityContext"]["readOnlyRootFilesystem"]:
-            lines += [
-                "mount -o remount,ro .",
-                "mount -o remount,ro,bind usr",
-                f"mount -o remount,ro,bind {code.lstrip('/')}",
-            ]
-        python, environment = public_python()
-        given = [f"{key}={value}" for key, value in environment.items()]
-        agent = [python, "-m", "scalpels_exporter", *self.container["args"]]
-        words = ["chroot", ".", "env", "-i", f"PATH={os.environ['PATH']}", *given, *self.restricted(), *agent]
+            lines += ["mount -o remount,ro,bind .", *self.contents.closed()]
+        given = [f"{key}={value}" for key, value in self.contents.environment.items()]
+        agent = [*self.contents.start, *self.container["args"]]
+        words = ["chroot", ".", "env", "-i", *given, *self.restricted(), *agent]
         return [*lines, f"exec {shlex.join(words)}", ""]
 
     def _mounted(self, at: str, volume: Mapping[str, Any], read_only: bool) -> list[str]:
-        lines = [] if at.startswith("sys/") else [f"mkdir -p {at}"]
+        lines = [] if at.startswith("sys/") else self.contents.place(at)
         match volume:
             case {"hostPath": {"path": path}}:
                 lines.append(f"mount --bind {path} {at}")

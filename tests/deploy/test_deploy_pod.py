@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import bcrypt
 import pytest
 import requests
-from pod import Pod, free_port
-from rendering import Manifests, of_kind, render
-from running import wait_until
+from pod import Pod
+from running import default_tracers, wait_until
 from systemd_unit import allowed_calls
 from urllib3.exceptions import InsecureRequestWarning
 
 from scalpels_exporter.capabilities import capabilities_of
 from scalpels_exporter.catalog import find
-from scalpels_exporter.needs import required
 
 pytestmark = pytest.mark.root
 Start = Callable[..., Pod]
@@ -29,69 +24,16 @@ A_KERNEL_PROGRAM = {name: False for name in find() if name not in ("fs", "progra
 ALMOST_NOTHING = {**A_KERNEL_PROGRAM, "fs": False, "program": False}
 
 
-@pytest.fixture(autouse=True)
-def _tools() -> None:
-    for command in ("unshare", "setpriv", "nsenter", "curl", "openssl"):
-        if shutil.which(command) is None:
-            pytest.skip(f"needs {command}")
-
-
-@pytest.fixture
-def start_pod(chart_tools: Path, kernel_programs: None) -> Iterator[Start]:
-    """Runs the pod that the chart renders with these values, less one capability."""
-    started: list[Pod] = []
-    folders: list[Path] = []
-
-    def start(
-        tracers: object = None,
-        less: str = "",
-        secrets: dict[str, dict[str, str]] | None = None,
-        only: Sequence[str] = (),
-        **more: object,
-    ) -> Pod:
-        folder = Path(tempfile.mkdtemp(prefix="scalpels-pod-"))
-        folders.append(folder)
-        values = {"config": {"tracers": tracers or {}}, "port": free_port(), **more}
-        given = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
-        manifests = render(chart_tools / "helm-4", *given)
-        if less:
-            _added(manifests).remove(less)
-        started.append(Pod(folder, manifests, secrets or {}, only))
-        return started[-1]
-
-    yield start
-    for pod in started:
-        pod.close()
-        wait_until(lambda pod=pod: not pod.survivors(), 5, "every process of the pod is gone")
-    for folder in folders:
-        shutil.rmtree(folder)
-
-
-def _added(manifests: Manifests) -> list[str]:
-    [pods] = of_kind(manifests, "DaemonSet")
-    added: list[str] = pods["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]["add"]
-    return added
-
-
 def state(pod: Pod, tracer: str) -> str:
     found: str = pod.tracer(tracer)["state"]
     return found
 
 
-def running(pod: Pod) -> set[str]:
-    listed = pod.get("/api/v1/tracers").json()["tracers"]
-    return {one["tracer"] for one in listed if one["state"] == "running"}
-
-
 def test_every_default_tracer_runs_and_counts(start_pod: Start) -> None:
     """Under the filter of the systemd unit too, which gives the same capabilities."""
     pod = start_pod(only=allowed_calls())
-    every = {name: found.tracer for name, found in find().items()}
-    default = {name for name, tracer in every.items() if tracer.default}
-    on = default | {one.name for name in default for one in required(every[name], every)}
-    on |= {every[name].host for name in on} - {""}
-    assert {"programs", "wire"} <= on
-    wait_until(lambda: running(pod) == on, 60, "all run")
+    on = default_tracers()
+    wait_until(lambda: pod.running() == on, 60, "all run")
     wait_until(lambda: (pod.value("scalpels_program_processes", program="scalpels") or 0) > 3, 20, "it is named")
     assert pod.inside("stat", "-c", "%a %U", "/run/scalpels").stdout.split() == ["755", "scalpels"]
     assert capabilities_of(pod.pid) == frozenset()
@@ -101,7 +43,7 @@ def test_every_default_tracer_runs_and_counts(start_pod: Start) -> None:
 def test_encrypted_traffic_a_port_and_the_cost_of_it_all_are_seen(start_pod: Start) -> None:
     tracers = {"fs": False, "syscalls": False, "wire": {"tls": True}, "port": True}
     pod = start_pod(tracers, measureCost=True)
-    wait_until(lambda: {"http", "sql", "wire", "port"} <= running(pod), 60, "all run")
+    wait_until(lambda: {"http", "sql", "wire", "port"} <= pod.running(), 60, "all run")
     cost = ("scalpels_tracer_probe_seconds_total", (("tracer", "wire"),))
     wait_until(lambda: pod.samples().get(cost, 0) > 0, 30, "what kernel programs cost is measured")
     wait_until(lambda: (pod.value("scalpels_wire_tls_files") or 0) > 0, 30, "libssl is probed")

@@ -7,13 +7,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from running import wait_until
+from running import default_tracers, wait_until
 from service import Service, capabilities
 from systemd_unit import service
 
 from scalpels_exporter.capabilities import capabilities_of
-from scalpels_exporter.catalog import find
-from scalpels_exporter.needs import required
 
 pytestmark = pytest.mark.root
 
@@ -30,18 +28,8 @@ def running(kernel_programs: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_every_default_tracer_runs(running: Service) -> None:
-    every = {name: found.tracer for name, found in find().items()}
-    on = {name for name, tracer in every.items() if tracer.default}
-    on |= {one.name for name in on for one in required(every[name], every)}
-    on |= {every[name].host for name in on} - {""}
-
-    def states() -> dict[str, tuple[str, str]]:
-        listed = running.get("/api/v1/tracers").json()["tracers"]
-        return {one["tracer"]: (one["state"], one["why"]) for one in listed if one["tracer"] in on}
-
-    wait_until(lambda: {state for state, _ in states().values()} == {"running"}, 90, f"all run: {states()}")
+    wait_until(lambda: running.running() == default_tracers(), 90, "all run")
     wait_until(lambda: (running.value("scalpels_program_processes", program="scalpels") or 0) > 3, 20, "it is named")
-    assert states().keys() == on
 
 
 def test_it_holds_what_the_unit_gives_and_no_process_of_it_holds_more(running: Service) -> None:
