@@ -5,4 +5,4 @@ from __future__ import annotations
 COMPUTE, CONDUCTOR = "compute", "conductor"
 METHOD = "build_instance"
 SLOWER = 1.6  # times as long
-SECONDS = {METHOD: 0.040, "reboot_instance": 0.025, "get_console": 0.010, "object_action": 0.004}
+SECONDS = {METHOD: 0.120, "reboot_instance": 0.025, "get_console": 0.010, "object_action": 0.004}
