@@ -25,15 +25,16 @@ class Rejected(Exception):
 class Compiled:
     """The descriptors live as long as this process: hand them over before it ends."""
 
-    def __init__(self, source: str, name: str, headers: Headers, flags: Sequence[str]) -> None:
-        """Raises Rejected."""
+    def __init__(self, source: str, name: str, headers: Headers, flags: Sequence[str], said: int = -1) -> None:
+        """Raises Rejected; or ends the process, as LLVM does where it gives up: why stands in the file `said` then."""
         os.environ["BCC_KERNEL_SOURCE"] = str(headers.source)
         import bcc
 
         self._bcc = bcc
         # Lines of a complaint are then those of the file that the author knows.
         text = f'#line 1 "scalpels.h"\n{INCLUDED.read_text()}\n#line 1 "{name}"\n{source}'
-        complaints = Complaints()
+        self._said = said
+        complaints = Complaints(said)
         try:
             with complaints:
                 self._bpf = bcc.BPF(text=text.encode(), cflags=[*_COMMON_FLAGS, *headers.flags(), *flags])
@@ -57,7 +58,7 @@ class Compiled:
         """The descriptor of a loaded program. Raises Rejected."""
         bpf = self._bcc.BPF
         kinds = {TRACEPOINT: bpf.TRACEPOINT, RAW_TRACEPOINT: bpf.RAW_TRACEPOINT, UPROBE: bpf.KPROBE}
-        complaints = Complaints()
+        complaints = Complaints(self._said)
         try:
             with complaints:
                 return int(self._bpf.load_func(function.encode(), kinds[kind]).fd)
@@ -66,10 +67,16 @@ class Compiled:
 
 
 class Complaints:
-    """Takes what C code writes to stderr while the context is open."""
+    """Takes what C code writes to stderr while the context is open, into a file of its own or the one that is given."""
+
+    def __init__(self, given: int = -1) -> None:
+        self._given = given
+        self.lines: list[str] = []
 
     def __enter__(self) -> None:
-        self._memory = os.memfd_create("complaints", os.MFD_CLOEXEC)
+        self._memory = os.dup(self._given) if self._given >= 0 else os.memfd_create("complaints", os.MFD_CLOEXEC)
+        os.ftruncate(self._memory, 0)
+        os.lseek(self._memory, 0, os.SEEK_SET)
         self._stderr = os.dup(2)
         os.dup2(self._memory, 2)
 
@@ -80,6 +87,8 @@ class Complaints:
         os.lseek(self._memory, 0, os.SEEK_SET)
         with os.fdopen(self._memory, "rb") as file:
             self.lines = file.read(1 << 24).decode(errors="replace").splitlines()
+        if self._given >= 0:
+            os.ftruncate(self._given, 0)
 
     def first(self) -> str:
         """The compiler's first error, with its place."""

@@ -42,6 +42,10 @@ class Failed(Exception):
         self.status = status
 
 
+class Silent(Failed):
+    """The loader ended without a word of its own."""
+
+
 def give(sock: socket.socket, kind: str, names: Sequence[str], descriptors: Sequence[int]) -> None:
     for begin in range(0, len(names), _MOST_DESCRIPTORS):
         some = slice(begin, begin + _MOST_DESCRIPTORS)
@@ -63,7 +67,7 @@ def take(sock: socket.socket) -> Handed:
         while True:
             packet, descriptors, flags, _ = socket.recv_fds(sock, _LIMIT, _MOST_DESCRIPTORS)
             if not packet:
-                raise Failed("the loader ended before it was done", 1)
+                raise Silent("the loader ended before it was done", 1)
             kind, content = json.loads(packet)
             _sort_in(handed, kind, content, descriptors)
             if flags & socket.MSG_CTRUNC:

@@ -30,12 +30,13 @@ FAILED = 1
 @dataclass(frozen=True, slots=True)
 class Task:
     """What to load. The sources, of the tracer and of its members, were read while that was allowed; `programs` is the
-    shared map."""
+    shared map; what the compiler says as it ends this process is in the file `said`."""
 
     chosen: Chosen
     runs: Bpf
     sources: Sequence[str]
     programs: int
+    said: int = -1
 
     @property
     def file(self) -> str:
@@ -155,7 +156,7 @@ class _Loader:
 
     def _compiled(self, found: headers.Headers, told: dict[str, int]) -> compiler.Compiled:
         self.told = told
-        compiled = compiler.Compiled(self.task.text(), self.task.file, found, flags(told))
+        compiled = compiler.Compiled(self.task.text(), self.task.file, found, flags(told), self.task.said)
         compiled.share({"programs": self.task.programs})
         return compiled
 
@@ -205,7 +206,7 @@ class _Loader:
         runs, name = self.task.runs, self.task.chosen.tracer.name
         try:
             flavour = compiler.Compiled(
-                self.task.text(), self.task.file, found, flags(self.told | {hosted.IN_UPROBE: 1})
+                self.task.text(), self.task.file, found, flags(self.told | {hosted.IN_UPROBE: 1}), self.task.said
             )
             flavour.share({one: descriptor for one, descriptor in held.items() if one != runs.calls})
             mine = flavour.maps()

@@ -71,15 +71,20 @@ def _load(chosen: Chosen, sources: Sequence[str], programs: int) -> handover.Han
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     runs = chosen.tracer.runs
     assert isinstance(runs, Bpf)
-    worker = os.getpid()
+    worker, said = os.getpid(), os.memfd_create("said", os.MFD_CLOEXEC)
     pid = os.fork()
     if pid == 0:
         ours.close()
-        loader.run(loader.Task(chosen, runs, sources, programs), theirs, worker)
+        loader.run(loader.Task(chosen, runs, sources, programs, said), theirs, worker)
     theirs.close()
-    with ours:
+    with ours, os.fdopen(said, "rb") as words:
         try:
             return handover.take(ours)
+        except handover.Silent as ended:
+            words.seek(0)
+            lines = words.read(1 << 20).decode(errors="replace").splitlines()
+            why = [line.strip() for line in lines if "error" in line]  # LLVM ends the process where it gives up
+            raise handover.Failed(": ".join((str(ended), *why[:1])), FAILED) from None
         finally:
             os.waitpid(pid, 0)
 
