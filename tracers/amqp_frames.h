@@ -6,7 +6,7 @@
 static __always_inline int acknowledged(struct pass *pass, struct amqp_channel *channel, u32 negative, u32 by_client)
 {
     u64 tag = window_64(pass, 11);
-    u32 all = window_byte(pass, 19) & 1;
+    u32 all = byte_of(pass, 19) & 1;
     u32 method = by_client ? negative ? MESSAGE_NACK : MESSAGE_ACK : negative ? MESSAGE_REFUSE : MESSAGE_CONFIRM;
     count_message(pass, method, NAME_NONE, 0, 0);
     if (channel && by_client)
@@ -24,7 +24,7 @@ static __always_inline int acknowledged(struct pass *pass, struct amqp_channel *
 /* The exchange that a method names at `at` in the window: its length, its letters. 0 where it is not known yet. */
 static __always_inline u64 *exchange_at(struct pass *pass, struct content *content, u64 at)
 {
-    u64 length = window_byte(pass, at), *none = &content->size;
+    u64 length = byte_of(pass, at), *none = &content->size;
     *none = NAME_OTHER;
     content->fanout = 0;
     PLACE(pass) = at + 1;
@@ -34,7 +34,7 @@ static __always_inline u64 *exchange_at(struct pass *pass, struct content *conte
     *none = NAME_DEFAULT;
     if (!length)
         return none;
-    content->fanout = length > 7 && window_word(pass, at + length - 7) >> 8 == 0x74756f6e61665fULL; /* …_fanout */
+    content->fanout = length > 7 && word_of(pass, at + length - 7) >> 8 == 0x74756f6e61665fULL; /* …_fanout */
     return number_of_name(pass);
 }
 
@@ -52,17 +52,17 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
         break;
     case METHOD(60, 60):
         carried = MESSAGE_DELIVER;
-        *at = 12 + window_byte(pass, 11) + 9;
-        *again = window_byte(pass, *at - 1);
+        *at = 12 + byte_of(pass, 11) + 9;
+        *again = byte_of(pass, *at - 1);
         break;
     case METHOD(60, 71):
         carried = MESSAGE_GET;
         *at = 11 + 9;
-        *again = window_byte(pass, 19);
+        *again = byte_of(pass, 19);
         break;
     case METHOD(60, 50):
         carried = MESSAGE_RETURN;
-        *at = 14 + window_byte(pass, 13);
+        *at = 14 + byte_of(pass, 13);
         break;
     }
     if (carried) {
@@ -112,7 +112,7 @@ static __always_inline u32 amqp_method(struct pass *pass, struct conn *conn, str
         break;
     case METHOD(60, 70):
         if (channel)
-            channel->got_free = window_byte(pass, 14 + window_byte(pass, 13)) & 1;
+            channel->got_free = byte_of(pass, 14 + byte_of(pass, 13)) & 1;
         break;
     case METHOD(60, 100):
     case METHOD(60, 110):
@@ -158,9 +158,9 @@ static __always_inline u32 expires_after(struct pass *pass)
         return 0;
     *at = 7 + 14;
     if (flags & 1 << 15)
-        *at += 1 + window_byte(pass, *at); /* content type */
+        *at += 1 + byte_of(pass, *at); /* content type */
     if (flags & 1 << 14)
-        *at += 1 + window_byte(pass, *at); /* content encoding */
+        *at += 1 + byte_of(pass, *at); /* content encoding */
     if (flags & 1 << 13)
         *at += 4 + (window_32(pass, *at) & 0xff); /* headers */
     if (flags & 1 << 12)
@@ -168,10 +168,10 @@ static __always_inline u32 expires_after(struct pass *pass)
     if (flags & 1 << 11)
         *at += 1; /* priority */
     if (flags & 1 << 10)
-        *at += 1 + window_byte(pass, *at); /* correlation id */
+        *at += 1 + byte_of(pass, *at); /* correlation id */
     if (flags & 1 << 9)
-        *at += 1 + window_byte(pass, *at); /* reply to */
-    u64 digits = window_byte(pass, *at);
+        *at += 1 + byte_of(pass, *at); /* reply to */
+    u64 digits = byte_of(pass, *at);
     if (*at + 1 + digits > THERE(pass) || digits > 10)
         return 0;
     for (u32 n = 0; n < 10; n++) {
@@ -179,7 +179,7 @@ static __always_inline u32 expires_after(struct pass *pass)
         asm volatile("" : "+r"(bound));
         if (n >= bound)
             break;
-        *number = *number * 10 + (window_byte(pass, *at + 1 + n) - '0');
+        *number = *number * 10 + (byte_of(pass, *at + 1 + n) - '0');
     }
     return *number;
 }
@@ -188,7 +188,7 @@ static __always_inline u32 expires_after(struct pass *pass)
 static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, struct stream *stream,
                                       struct side_of_amqp *side)
 {
-    u64 there = THERE(pass), type = window_byte(pass, 0), size = window_32(pass, 3), wanted = 7;
+    u64 there = THERE(pass), type = byte_of(pass, 0), size = window_32(pass, 3), wanted = 7;
     u32 made = A_FRAME;
     struct content *content = &side->content;
     if (there < 7) {
@@ -203,7 +203,7 @@ static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, stru
         wait_for_more(pass, stream);
         return A_FRAME;
     }
-    if (there > 7 + size && window_byte(pass, 7 + size) != FRAME_END)
+    if (there > 7 + size && byte_of(pass, 7 + size) != FRAME_END)
         return LOST_FRAME;
     if (type == FRAME_HEARTBEAT) {
         use(pass, stream, 7, 1);
@@ -228,7 +228,7 @@ static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, stru
         }
     } else if (content->phase == TO_BODY) {
 #ifdef SWITCH_RPC
-        if (content->kind == BODY_UNKNOWN && there >= 15 && window_word(pass, 7) != ENVELOPE_BEGINS)
+        if (content->kind == BODY_UNKNOWN && there >= 15 && word_of(pass, 7) != ENVELOPE_BEGINS)
             content->kind = BODY_PLAIN;
         if (is_on(SWITCH_RPC) && content->kind != BODY_PLAIN && content->done + size > content->from) {
             u32 carried = content->carried & (HEAD_BYTES - 1);

@@ -7,21 +7,9 @@
 #define PLACE(pass) (*(volatile u64 *)&(pass)->words[1]) /* of a name */
 #define SPELT(pass) (*(volatile u64 *)&(pass)->words[2]) /* letters of it */
 
-static __always_inline u64 window_word(struct pass *pass, u64 place)
-{
-    asm volatile("%0 &= 511" : "+r"(place));
-    return *(u64 *)(pass->scan + place);
-}
-
-static __always_inline u32 window_byte(struct pass *pass, u64 place)
-{
-    asm volatile("%0 &= 511" : "+r"(place));
-    return pass->scan[place];
-}
-
 static __always_inline u32 window_16(struct pass *pass, u64 place)
 {
-    return window_byte(pass, place) << 8 | window_byte(pass, place + 1);
+    return byte_of(pass, place) << 8 | byte_of(pass, place + 1);
 }
 
 static __always_inline u64 window_32(struct pass *pass, u64 place)
@@ -151,7 +139,7 @@ static __always_inline u64 hash_of_name(struct pass *pass)
         asm volatile("" : "+r"(bound));
         if (n >= bound)
             break;
-        u64 word = window_word(pass, *at), rest = bound - n;
+        u64 word = word_of(pass, *at), rest = bound - n;
         if (rest < 8)
             word &= (1ULL << (rest << 3)) - 1;
         *hash = mixed(*hash, word);
@@ -190,7 +178,7 @@ static __always_inline u64 letters_of_own(struct pass *pass, u64 length)
         asm volatile("" : "+r"(bound));
         if (n >= bound)
             break;
-        u32 c = window_byte(pass, place + n), digit = c - '0' < 10;
+        u32 c = byte_of(pass, place + n), digit = c - '0' < 10;
         u64 more = digit | (c - 'a' < 6) | (c == '-');
         *run = (*run + 1) * more;
         *digits = (*digits + digit) * more;

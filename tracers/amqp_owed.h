@@ -13,11 +13,11 @@ static __always_inline void owes_since(struct amqp_channel *channel, struct amqp
  * Deliveries to one that does not look like any other, so its whole channel does not count. */
 static __always_inline void consumer_begins(struct pass *pass, struct amqp_channel *channel, volatile u64 *at)
 {
-    *at += 1 + window_byte(pass, *at);
-    *at += 1 + window_byte(pass, *at);
+    *at += 1 + byte_of(pass, *at);
+    *at += 1 + byte_of(pass, *at);
     if (*at >= THERE(pass))
         return;
-    if (window_byte(pass, *at) & NO_ACK)
+    if (byte_of(pass, *at) & NO_ACK)
         channel->answers = SOME_ARE_NOT;
     else if (channel->answers == NOT_KNOWN)
         channel->answers = ARE_DUE;

@@ -11,18 +11,6 @@
 #define CODING(pass) (*(volatile u64 *)&(pass)->words[6]) /* the same of Transfer-Encoding */
 #define WHOLE(pass) (*(volatile u64 *)&(pass)->words[4])  /* the head, or what else was looked for, is at its end */
 
-static __always_inline u64 word_of(struct pass *pass, u64 place)
-{
-    asm volatile("%0 &= 511" : "+r"(place));
-    return *(u64 *)(pass->scan + place);
-}
-
-static __always_inline u8 byte_of(struct pass *pass, u64 place)
-{
-    asm volatile("%0 &= 511" : "+r"(place));
-    return pass->scan[place];
-}
-
 /* Brings the next block, behind what was kept of a line: how many bytes it has, 0 for none. */
 static __always_inline u32 block(struct pass *pass, struct stream *stream)
 {
@@ -70,7 +58,6 @@ static __always_inline void keep_from(struct pass *pass, struct stream *stream, 
     stream->have = kept & 63;
 }
 
-#define ONES 0x0101010101010101ULL
 #define LOWER_CASE 0x2020202020202020ULL
 #define TEXT(s)                                                                                                        \
     (SMALL(s, 0) | SMALL(s, 1) | SMALL(s, 2) | SMALL(s, 3) | SMALL(s, 4) | SMALL(s, 5) | SMALL(s, 6) | SMALL(s, 7))
@@ -96,14 +83,8 @@ static __always_inline u64 is_zero(u64 number)
 /* The high bit of the first byte `c` in a word; 0 where there is none. */
 static __always_inline u64 first_bit(u64 word, u8 c)
 {
-    u64 same = word ^ (ONES * c), hit = (same - ONES) & ~same & (ONES << 7);
+    u64 hit = zero_bytes(word ^ (ONES * c));
     return hit & -hit;
-}
-
-/* The place of the byte whose high bit is set; 0 for none. */
-static __always_inline u64 place_of_bit(u64 bit)
-{
-    return (bit >> 7) * 0x0001020304050607ULL >> 56;
 }
 
 /* Looks at lines from NEXT on, to the end of the head or of the block. `more`: the piece goes on behind the block. */
@@ -129,7 +110,7 @@ static __always_inline void read_lines(struct pass *pass, u64 more)
             BEGAN(pass) = place;
         }
         u64 bit = first_bit(word, '\n'), none = is_zero(bit);
-        NEXT(pass) = place + 1 + place_of_bit(bit) + 7 * none;
+        NEXT(pass) = place + 1 + first_place(bit) + 7 * none;
         FRESH(pass) = none ^ 1;
     }
     if (NEXT(pass) > LENGTH(pass))

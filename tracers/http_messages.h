@@ -29,10 +29,10 @@ static __always_inline int read_method(struct pass *pass, struct http *http, u32
     u32 begin = NEXT(pass), there = length - begin;
     u64 word = word_of(pass, begin), letters;
     u64 bit = first_bit(word, ' ');
-    letters = place_of_bit(bit);
+    letters = first_place(bit);
     if (!bit) {
         bit = first_bit(word_of(pass, begin + 8), ' ');
-        letters = bit ? 8 + place_of_bit(bit) : 16;
+        letters = bit ? 8 + first_place(bit) : 16;
     }
     if (!is_letter_of_method(word))
         return NO_METHOD;

@@ -9,10 +9,9 @@ static __always_inline void spell(struct pass *pass)
     u64 place = PLACE(pass);
     *length = 0;
     for (u32 n = 0; n < 64; n += 8) {
-        u64 same = window_word(pass, place + n) ^ 0x5c5c5c5c5c5c5c5cULL;
-        u64 hit = (same - 0x0101010101010101ULL) & ~same & 0x8080808080808080ULL;
+        u64 hit = zero_bytes(word_of(pass, place + n) ^ (ONES * '\\'));
         if (hit) {
-            *length = n + ((((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56);
+            *length = n + first_place(hit);
             break;
         }
     }
@@ -22,11 +21,11 @@ static __always_inline void spell(struct pass *pass)
 /* The head of a body is in the window. */
 static __always_inline u32 read_envelope(struct pass *pass, struct content *content, u64 here)
 {
-    u64 key = window_word(pass, 44);
+    u64 key = word_of(pass, 44);
     content->kind = BODY_PLAIN;
-    if (here < SHORTEST_ENVELOPE || window_word(pass, 0) != PACKED(ENVELOPE, 0) ||
-        window_word(pass, 8) != PACKED(ENVELOPE, 8) || window_word(pass, 24) != PACKED(ENVELOPE, 24) ||
-        window_word(pass, 32) != PACKED(ENVELOPE, 32))
+    if (here < SHORTEST_ENVELOPE || word_of(pass, 0) != PACKED(ENVELOPE, 0) ||
+        word_of(pass, 8) != PACKED(ENVELOPE, 8) || word_of(pass, 24) != PACKED(ENVELOPE, 24) ||
+        word_of(pass, 32) != PACKED(ENVELOPE, 32))
         return A_FRAME;
     content->from = content->size > TAIL_BYTES + OVERLAP ? content->size - TAIL_BYTES : OVERLAP;
     PLACE(pass) = 0;
@@ -38,7 +37,7 @@ static __always_inline u32 read_envelope(struct pass *pass, struct content *cont
         content->from = OVERLAP;
     } else if (key == PACKED("result\\\"", 0)) {
         content->kind = BODY_REPLY;
-        if (window_word(pass, 54) == PACKED("null, \\\"", 0) && window_word(pass, 73) == PACKED("\\\"{\\\\\\\"c", 0)) {
+        if (word_of(pass, 54) == PACKED("null, \\\"", 0) && word_of(pass, 73) == PACKED("\\\"{\\\\\\\"c", 0)) {
             content->flags = REPLY_FAILED;
             PLACE(pass) = 95;
         }
@@ -62,9 +61,6 @@ static __always_inline u32 read_envelope(struct pass *pass, struct content *cont
 #define WHICH(pass) (*(volatile u64 *)&(pass)->words[6])
 enum { THE_CALL_ID, THE_UNIQUE_ID };
 
-#define ONES_OF(c) (0x0101010101010101ULL * (c))
-#define IS_ZERO_BYTE(word) (((word) - 0x0101010101010101ULL) & ~(word) & 0x8080808080808080ULL)
-
 /* Looks from `from` on in `here` bytes for the first of the keys that begin with an underscore and are ours. A quote and an underscore
  * stand together in one of the words that overlap by a byte. */
 static __always_inline void find_key(struct pass *pass, u64 from, u64 here, u32 steps)
@@ -77,12 +73,12 @@ static __always_inline void find_key(struct pass *pass, u64 from, u64 here, u32 
         if (place >= here)
             return;
         *at = place + 7;
-        u64 word = window_word(pass, place), quotes = word ^ ONES_OF('"'), lines = word ^ ONES_OF('_');
-        u64 hit = IS_ZERO_BYTE(quotes) & IS_ZERO_BYTE(lines) >> 8;
+        u64 word = word_of(pass, place), quotes = word ^ (ONES * '"'), lines = word ^ (ONES * '_');
+        u64 hit = zero_bytes(quotes) & zero_bytes(lines) >> 8;
         if (!hit)
             continue;
-        place += (((hit & -hit) >> 7) * 0x0001020304050607ULL) >> 56;
-        word = window_word(pass, place + 1);
+        place += first_place(hit);
+        word = word_of(pass, place + 1);
         if (place < here && (word == PACKED(CALL_ID, 0) || word == PACKED(UNIQUE_ID, 0))) {
             WHICH(pass) = word == PACKED(UNIQUE_ID, 0);
             FOUND(pass) = place + 8;
@@ -101,10 +97,10 @@ static __always_inline int read_key(struct pass *pass, struct content *content, 
         return 1;
     if (value + ID_BYTES + 8 > here)
         return 0;
-    u64 id = mixed(mixed(window_word(pass, value), window_word(pass, value + 8)), window_word(pass, value + 16));
-    content->id = mixed(id, window_word(pass, value + 24));
+    u64 id = mixed(mixed(word_of(pass, value), word_of(pass, value + 8)), word_of(pass, value + 16));
+    content->id = mixed(id, word_of(pass, value + 24));
     content->flags |= HAS_ID;
-    if (begin >= 9 && window_word(pass, begin - 9) == PACKED(" false, ", 0))
+    if (begin >= 9 && word_of(pass, begin - 9) == PACKED(" false, ", 0))
         content->flags |= REPLY_GOES_ON;
     return 1;
 }
@@ -133,21 +129,21 @@ static __always_inline void find_space(struct pass *pass)
     if (begin < 19 + LONGEST_VERSION)
         return;
     for (u32 n = 0; n < LONGEST_VERSION; n++)
-        if (window_word(pass, begin - 19 - n) == PACKED(VERSION, 0)) {
+        if (word_of(pass, begin - 19 - n) == PACKED(VERSION, 0)) {
             version = begin - 19 - n;
             break;
         }
-    if (version < 6 || window_byte(pass, version - 5) != '"')
+    if (version < 6 || byte_of(pass, version - 5) != '"')
         return;
     u64 end = version - 6;
     *at = end;
     for (u32 n = 0; n < LONGEST_SPACE; n++) {
         u64 place = *at - 1;
-        if (window_byte(pass, place) == '"')
+        if (byte_of(pass, place) == '"')
             break;
         *at = place;
     }
-    if (*at < 14 || *at > end || window_word(pass, *at - 14) != PACKED("amespace", 0))
+    if (*at < 14 || *at > end || word_of(pass, *at - 14) != PACKED("amespace", 0))
         return;
     PLACE(pass) = *at;
     SPELT(pass) = end - *at;
@@ -229,7 +225,7 @@ static __always_inline void read_body(struct pass *pass, struct conn *conn, stru
     } else if (here == left) {
         u64 some = here < OVERLAP ? here : OVERLAP - 1, from = here - some; /* it goes on in another frame */
         for (u32 n = 0; n < HEAD_BYTES / 8; n++)
-            content->carry[n] = window_word(pass, from + 8 * n);
+            content->carry[n] = word_of(pass, from + 8 * n);
         content->carried = some;
         use_body(pass, stream, side, left);
     } else if (here > BEFORE + OVERLAP) {
@@ -301,7 +297,7 @@ static __always_inline void find_event(struct pass *pass, u64 here)
         if (place >= here)
             return;
         *at = place + 1;
-        if (window_word(pass, place) == PACKED(EVENT_TYPE, 0)) {
+        if (word_of(pass, place) == PACKED(EVENT_TYPE, 0)) {
             FOUND(pass) = place + sizeof(EVENT_TYPE) - 1;
             break;
         }
@@ -338,7 +334,7 @@ int rpc_notice(struct exited *at)
             return amqp_goes_on(at, pass, conn, CALL_AMQP_LEARN);
         }
         content->name = *known;
-        content->priority = priority_of(window_word(pass, PLACE(pass) + SPELT(pass) + PRIORITY_KEY));
+        content->priority = priority_of(word_of(pass, PLACE(pass) + SPELT(pass) + PRIORITY_KEY));
     } else {
         lose(LOST_UNREAD);
     }

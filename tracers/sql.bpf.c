@@ -168,6 +168,15 @@ static __always_inline void count_bytes(struct pass *pass, struct conn *conn, st
     conn->moved[RECEIVED] = conn->moved[SENT] = 0;
 }
 
+/* For what one run cannot look at. */
+static __always_inline int sql_goes_on(struct exited *at, struct stream *stream, u32 place)
+{
+    parsers.call(at, place);
+    lose(LOST_LONG);
+    begin_anew(stream);
+    return 0;
+}
+
 /* No more bytes come in one direction, or nobody holds the connection any more. `asked`: it owes an answer. */
 static __always_inline int at_end(struct pass *pass, struct conn *conn, struct sql *sql, int asked)
 {

@@ -105,10 +105,7 @@ int sql_pg_again(struct exited *at)
             break;
         pass_over(pass, total);
     }
-    parsers.call(at, CALL_SQL_PG_REQUESTS);
-    lose(LOST_LONG);
-    begin_anew(stream);
-    return 0;
+    return sql_goes_on(at, stream, CALL_SQL_PG_REQUESTS);
 }
 
 /* The last `times` statements, which are over: what stands of each in pass->words. */

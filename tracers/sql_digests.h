@@ -481,9 +481,12 @@ static __always_inline int goes_on_reading(struct sql *sql, struct stream *strea
     return sql->reading;
 }
 
-/* There are no more tail calls for it: it has no digest. */
-static __always_inline void leave_reading(struct sql *sql)
+/* The text goes to the program for digests, which goes on with the one at `back`. Comes back where there are no more
+ * tail calls: it has no digest. */
+static __always_inline void read_digest(struct exited *at, struct pass *pass, struct sql *sql, u32 back)
 {
+    pass->back = back;
+    parsers.call(at, CALL_SQL_DIGEST);
     lose(LOST_UNDIGESTED);
     sql->reading = NOT_READING;
 }
@@ -494,7 +497,7 @@ int sql_digest(struct exited *at) { return 0; }
 int sql_machine_made(struct exited *at) { return 0; }
 
 #define goes_on_reading(...) 0
-#define leave_reading(...)
+#define read_digest(...)
 
 #define count_digest(...)
 #define mysql_command_digest(...)

@@ -145,9 +145,7 @@ int sql_mysql_requests(struct exited *at)
         if (!pass->left && !next_piece(pass))
             return 0;
         if (goes_on_reading(sql, stream)) {
-            pass->back = CALL_SQL_MYSQL_REQUESTS;
-            parsers.call(at, CALL_SQL_DIGEST);
-            leave_reading(sql);
+            read_digest(at, pass, sql, CALL_SQL_MYSQL_REQUESTS);
         }
         u64 end = pass->at + pass->left;
         u32 got = gather(pass, stream);
@@ -165,17 +163,12 @@ int sql_mysql_requests(struct exited *at)
             return 0;
         }
         if (begins_reading(sql)) {
-            pass->back = CALL_SQL_MYSQL_REQUESTS;
-            parsers.call(at, CALL_SQL_DIGEST);
-            leave_reading(sql);
+            read_digest(at, pass, sql, CALL_SQL_MYSQL_REQUESTS);
         }
         if (conn->parser != CALL_SQL_MYSQL_REQUESTS || conn->unreadable)
             return 0;
     }
-    parsers.call(at, CALL_SQL_MYSQL_REQUESTS);
-    lose(LOST_LONG);
-    begin_anew(stream);
-    return 0;
+    return sql_goes_on(at, stream, CALL_SQL_MYSQL_REQUESTS);
 }
 
 static __always_inline void mysql_failed(struct pass *pass, struct conn *conn, struct sql *sql, u32 verb)

@@ -51,9 +51,6 @@ static __always_inline u64 asked_at(struct sql *sql)
     return sql->batches[sql->batches_from & (BATCH_QUEUE - 1)];
 }
 
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
-
 /* The last one of so many names in the head from the cursor on: its hash, 0 for the empty one. The cursor moves behind
  * its end. Eight bytes at a time, and one loop for all that have names: what it costs the verifier is most of what the
  * program costs it. */
@@ -68,7 +65,7 @@ static __always_inline u64 name_at(struct pass *pass, u32 names)
         if (place >= HEAD_BYTES)
             break;
         asm volatile("%0 &= 63" : "+r"(place));
-        u64 some = *(u64 *)(pass->head + place), zero = (some - ONES) & ~some & HIGHS;
+        u64 some = *(u64 *)(pass->head + place), zero = zero_bytes(some);
         u64 before = ((zero & -zero) >> 7) - 1; /* the bytes before the first that is 0; all, where none is */
         u64 bytes = ((before & ONES) * ONES) >> 56;
         *hash = (*hash ^ (some & before)) * 0x9e3779b97f4a7c15ULL;
@@ -163,6 +160,24 @@ static __always_inline int pg_lost(struct pass *pass, struct conn *conn, struct 
     return at_end(pass, conn, sql, asked);
 }
 
+/* Takes the head of a message of `total` bytes, of which `got` are there. 0: the rest of it has not come yet; below 0: it
+ * is none, and the connection has lost its way. */
+static __always_inline int pg_take(struct pass *pass, struct conn *conn, struct stream *stream, u32 got, u64 total,
+                                   u64 least)
+{
+    if (total < least || total > LONGEST_MESSAGE) {
+        lose(LOST_SYNC);
+        forget(conn);
+        return -1;
+    }
+    if (!IS_WHOLE(got, total)) {
+        keep(pass, stream, got);
+        return 0;
+    }
+    took(pass, stream, got, total);
+    return 1;
+}
+
 int sql_pg_requests(struct exited *at)
 {
     struct pass *pass = pass_here();
@@ -180,9 +195,7 @@ int sql_pg_requests(struct exited *at)
             break;
         if (goes_on_reading(sql, stream)) {
             pg_text_goes_on(pass, sql);
-            pass->back = CALL_SQL_PG_REQUESTS;
-            parsers.call(at, CALL_SQL_DIGEST);
-            leave_reading(sql);
+            read_digest(at, pass, sql, CALL_SQL_PG_REQUESTS);
         }
         u64 end = pass->at + pass->left, total = HEAD_BYTES;
         u32 got = gather(pass, stream);
@@ -193,16 +206,11 @@ int sql_pg_requests(struct exited *at)
             total = big_32(pass->head);
         else if (!starting && got >= 5)
             total = 1 + (u64)big_32(pass->head + 1);
-        if (total < 5 || total > LONGEST_MESSAGE) {
-            lose(LOST_SYNC);
-            forget(conn);
+        int came = pg_take(pass, conn, stream, got, total, 5);
+        if (came < 0)
             return 0;
-        }
-        if (!IS_WHOLE(got, total)) {
-            keep(pass, stream, got);
+        if (!came)
             continue;
-        }
-        took(pass, stream, got, total);
         if (starting) {
             pg_start(sql, big_32(pass->head + 4));
         } else if (pg_request(pass, sql, total, end)) {
@@ -210,19 +218,14 @@ int sql_pg_requests(struct exited *at)
             parsers.call(at, CALL_SQL_SCAN);
             return 0;
         } else if (begins_reading(sql)) {
-            pass->back = CALL_SQL_PG_REQUESTS;
-            parsers.call(at, CALL_SQL_DIGEST);
-            leave_reading(sql);
+            read_digest(at, pass, sql, CALL_SQL_PG_REQUESTS);
         }
     }
     if (goes_on && sql->batches_to != sql->batches_from && !sql->first)
         sql->batches[(sql->batches_to - 1) & (BATCH_QUEUE - 1)] = pass->now; /* the last bytes of a long one */
     if (!pass->left && !pass->rest)
         return 0;
-    parsers.call(at, PG_AGAIN);
-    lose(LOST_LONG);
-    begin_anew(stream);
-    return 0;
+    return sql_goes_on(at, stream, PG_AGAIN);
 }
 
 /* The code is a field of its own, `C`, among texts that end in 0. */
@@ -409,16 +412,11 @@ int sql_pg_answers(struct exited *at)
             total = 1;
         else if (got >= 5)
             total = 1 + (u64)big_32(pass->head + 1);
-        if ((total < 5 && !single) || total > LONGEST_MESSAGE) {
-            lose(LOST_SYNC);
-            forget(conn);
+        int came = pg_take(pass, conn, stream, got, total, single ? 1 : 5);
+        if (came < 0)
             return 0;
-        }
-        if (!IS_WHOLE(got, total)) {
-            keep(pass, stream, got);
+        if (!came)
             continue;
-        }
-        took(pass, stream, got, total);
         if (single)
             pg_encryption(pass, conn, sql);
         else

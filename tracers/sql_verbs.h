@@ -201,12 +201,9 @@ int sql_scan(struct exited *at)
         parsers.call(at, CALL_SQL_DIGEST);
         sql->reading = NOT_READING;
     }
-    if (pass->left || pass->rest) {
-        parsers.call(at, pass->back);
-        lose(LOST_LONG);
-        begin_anew(&conn->streams[pass->direction & 1]);
-    }
-    return 0;
+    if (!pass->left && !pass->rest)
+        return 0;
+    return sql_goes_on(at, &conn->streams[pass->direction & 1], pass->back);
 }
 
 /* Asks for a scan of the text at `offset` in the message; `end` is where the piece ends. Decides nothing: what it would

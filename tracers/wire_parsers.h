@@ -124,6 +124,28 @@ static __always_inline u32 big_32(const u8 *at)
     return (u32)at[0] << 24 | (u32)at[1] << 16 | at[2] << 8 | at[3];
 }
 
+/* Of what stands in pass->scan, eight bytes and one. */
+static __always_inline u64 word_of(struct pass *pass, u64 place)
+{
+    asm volatile("%0 &= 511" : "+r"(place));
+    return *(u64 *)(pass->scan + place);
+}
+
+static __always_inline u8 byte_of(struct pass *pass, u64 place)
+{
+    asm volatile("%0 &= 511" : "+r"(place));
+    return pass->scan[place];
+}
+
+#define ONES 0x0101010101010101ULL
+#define HIGHS (ONES << 7)
+
+/* The high bits of the bytes of a word that are 0. Above the first of them others may be set, which are not. */
+static __always_inline u64 zero_bytes(u64 word) { return (word - ONES) & ~word & HIGHS; }
+
+/* The place of the first byte whose high bit is set; 0 for none. */
+static __always_inline u64 first_place(u64 bits) { return ((bits & -bits) >> 7) * 0x0001020304050607ULL >> 56; }
+
 static __always_inline int is_request(struct conn *conn, struct pass *pass)
 {
     return pass->direction == (conn->side == CLIENT ? SENT : RECEIVED);
