@@ -236,7 +236,7 @@ static __always_inline u32 amqp_frame(struct pass *pass, struct conn *conn, stru
             side->mode = AT_BODY;
             side->left = size + carried;
             if (carried) {
-                __builtin_memcpy(stream->head, content->carry, HEAD_BYTES);
+                copy_head(stream->head, content->carry);
                 stream->have = carried;
                 content->done -= carried;
                 content->carried = 0;

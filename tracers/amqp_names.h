@@ -63,7 +63,7 @@ static __always_inline int bring(struct pass *pass, struct stream *stream)
             return 0;
         __builtin_memcpy(pass->scan, kept->bytes, WINDOW_BYTES);
     } else if (have) {
-        __builtin_memcpy(pass->scan, stream->head, HEAD_BYTES);
+        copy_head(pass->scan, stream->head);
     }
     if (more > WINDOW_BYTES || bpf_probe_read_user(pass->scan + have, more, (void *)pass->at))
         return 0;
@@ -77,7 +77,7 @@ static __always_inline void keep_some(struct pass *pass, struct stream *stream, 
     asm volatile("%0 &= 255" : "+r"(place));
     stream->have = length & (WINDOW_BYTES - 1);
     if (length < HEAD_BYTES) {
-        __builtin_memcpy(stream->head, pass->scan + place, HEAD_BYTES);
+        copy_head(stream->head, pass->scan + place);
         return;
     }
     struct way way = {pass->inode, pass->direction};

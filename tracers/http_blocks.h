@@ -16,7 +16,7 @@ static __always_inline u32 block(struct pass *pass, struct stream *stream)
 {
     u32 have = stream->have, more = pass->left < BLOCK_BYTES ? pass->left : BLOCK_BYTES;
     if (have)
-        __builtin_memcpy(pass->scan, stream->head, HEAD_BYTES);
+        copy_head(pass->scan, stream->head);
     asm volatile("%0 &= 63" : "+r"(have));
     asm volatile("%0 &= 511" : "+r"(more));
     if (more > BLOCK_BYTES)
@@ -53,8 +53,7 @@ static __always_inline void keep_from(struct pass *pass, struct stream *stream, 
     NEXT(pass) = length;
     used(pass, stream);
     asm volatile("%0 &= 511" : "+r"(place));
-    for (u32 n = 0; n < HEAD_BYTES; n += 8) /* a copy of bytes takes clang 19 more stack than there is */
-        *(u64 *)(stream->head + n) = *(u64 *)(pass->scan + place + n);
+    copy_head(stream->head, pass->scan + place);
     stream->have = kept & 63;
 }
 

@@ -72,7 +72,7 @@ static __always_inline void begin_alike(struct pass *pass, struct sql *sql)
     }
     if (!total || pass->scan[0] != 'B')
         return;
-    __builtin_memcpy(pass->head, pass->scan, HEAD_BYTES);
+    copy_head(pass->head, pass->scan);
     pass->cursor = 5;
     u64 name = name_at(pass, 2);
     u32 behind = *(volatile u32 *)&pass->cursor;

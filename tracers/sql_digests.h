@@ -215,7 +215,7 @@ static __always_inline u64 bring_text(struct pass *pass, struct stream *stream, 
     reader->place = 0;
     if (here) {
         BOUND(offset, 63);
-        __builtin_memcpy(pass->scan, pass->head + offset, HEAD_BYTES);
+        copy_head(pass->scan, pass->head + offset);
     }
     length = stream->skip < pass->left ? stream->skip : pass->left;
     if (length > READ_AT_ONCE - here)

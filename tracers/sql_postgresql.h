@@ -374,7 +374,7 @@ int sql_pg_end(struct exited *at)
     }
     u32 place = *found;
     asm volatile("%0 &= 63" : "+r"(place));
-    __builtin_memcpy(pass->head, pass->scan + place, HEAD_BYTES);
+    copy_head(pass->head, pass->scan + place);
     sql->lost = 0;
     begin_anew(&conn->streams[pass->direction & 1]);
     if (place)

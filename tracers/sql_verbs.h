@@ -122,7 +122,7 @@ int sql_scan(struct exited *at)
     if (!pass->text) {
         u32 offset = pass->cursor;
         asm volatile("%0 &= 63" : "+r"(offset));
-        __builtin_memcpy(pass->scan, pass->head + offset, HEAD_BYTES);
+        copy_head(pass->scan, pass->head + offset);
     } else if (length > SCAN_BYTES || bpf_probe_read_user(pass->scan, length, (void *)pass->text)) {
         length = 0;
     }

@@ -46,6 +46,13 @@ static __always_inline u32 beginning(struct pass *pass, u32 have)
     return have < HEAD_BYTES ? have : HEAD_BYTES;
 }
 
+/* By words: bytes one by one take clang 19 more stack than there is. */
+static __always_inline void copy_head(u8 *to, const u8 *from)
+{
+    for (u32 n = 0; n < HEAD_BYTES; n += 8)
+        *(u64 *)(to + n) = *(const u64 *)(from + n);
+}
+
 /* Brings the beginning of the stream's next message into pass->head, together with what has come of it before. Returns
  * how many bytes stand there, of this message and perhaps of the next ones; 0 when the piece is used up before. Then
  * `took` or `keep` must be called. */
@@ -62,7 +69,7 @@ static __always_inline u32 gather(struct pass *pass, struct stream *stream)
         return 0;
     u32 have = stream->have & (HEAD_BYTES - 1);
     if (have)
-        __builtin_memcpy(pass->head, stream->head, HEAD_BYTES);
+        copy_head(pass->head, stream->head);
     u32 more = HEAD_BYTES - have;
     if (left < more)
         more = left;
@@ -95,7 +102,7 @@ static __always_inline void took(struct pass *pass, struct stream *stream, u32 g
 /* The head is not whole yet: the rest comes with the next piece. */
 static __always_inline void keep(struct pass *pass, struct stream *stream, u32 got)
 {
-    __builtin_memcpy(stream->head, pass->head, HEAD_BYTES);
+    copy_head(stream->head, pass->head);
     stream->have = got & (HEAD_BYTES - 1);
     pass->left = 0;
 }
