@@ -3,8 +3,11 @@
 A round measures each subject with the tracer stopped and then with it on, each after as many operations that do not
 count: shared processors are faster after a rest. The pairs' differences are what counts. `in kernel` is the run time of
 all kernel programs of `wire` for one operation, at all ends that are named, as the kernel counts it, less what counting
-takes; it does not hold the dispatch to them, and swings far less than the differences.
-Which operation it is, and against which servers, `sql` and `http` say.
+takes; it does not hold the dispatch to them, and swings far less than the differences. With bystanders at both ends,
+which no rule names, what is left is the dispatch and one look-up: below that no tracepoint can be.
+On two CPUs the ends disturb each other, and wake each other up from idleness, which is dearer than the operation: under
+`taskset -c 0` everything that is measured shares one. Which operation it is, and against which servers, `sql`, `http`
+and `rpc` say.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from running import RunningAgent, quiet_but, wait_until
 
 from scalpels_exporter.bpf import calls, costs
 
-UNNAMED = "programs:\n  - {name: nobody, cmdline: mark-of-nobody}\n"
+SERVERS = "programs:\n  - {name: nobody, cmdline: mark-of-nobody}\n"  # those that have a built-in name
+NOBODY = "programs:\n  - {name: other, cmdline: .}\n"
 ACCOUNTED_SECONDS = 1.2  # after a start the kernel counts run time, which is dear; then one second in ten
 
 
@@ -78,11 +82,11 @@ def measure(
     times: int,
     beside: Mapping[str, Callable[[], AbstractContextManager[object]]] | None = None,
 ) -> Pairs:
-    """With the programs of `rules` traced, and then with none of them. What is `beside` has its turn in the same
-    rounds, in its context and with the tracer stopped.
+    """With the programs of `rules` traced, then with the servers alone, then with none. What is `beside` has its turn
+    in the same rounds, in its context and with the tracer stopped.
     """
     found: Pairs = {}
-    for named, kind in ((rules, "traced at both ends"), (UNNAMED, "bystander client")):
+    for named, kind in ((rules, "traced"), (SERVERS, "bystander client"), (NOBODY, "bystanders")):
         with ExitStack() as stack:
             agent = _agent(stack, tracer, named)
             for _ in range(rounds):

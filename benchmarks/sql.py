@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.sql [--rounds 9] [--statements 4000]
 
-CPU microseconds of one `SELECT 1` (PyMySQL on loopback, MariaDB and PostgreSQL from Debian), added by the real agent
-with `sql` on: paired within alternating rounds with the tracer stopped, then medians. `bystander` is a client that no
-rule names; the servers have built-in names. performance_schema is a second server that has it on, in the same
+CPU microseconds of one `SELECT 1` (PyMySQL and psycopg over TCP on loopback, MariaDB and PostgreSQL from Debian), added
+by the real agent with `sql` on: paired within alternating rounds with the tracer stopped, then medians. `bystander` is
+what no rule names; the servers have built-in names. performance_schema is a second server that has it on, in the same
 rounds. Throughput is the ratio of statements a second with and without. Needs root; asserts nothing.
 """
 
@@ -17,6 +17,8 @@ from typing import Any
 from benchmarks.ends import Subject, measure, show  # first: it puts the tests on the path
 
 # isort: split
+import psycopg
+import pymysql
 from servers.mariadb_server import MariaDb
 from servers.postgresql_server import PostgreSql
 
@@ -35,17 +37,21 @@ def subject(cursor: Any, server: int) -> Subject:
 
 def mariadb(stack: ExitStack, **options: bool) -> Subject:
     server = stack.enter_context(MariaDb(**options))
-    connection = server.admin()
+    to = server.target()
+    connection = pymysql.connect(
+        host=to.host, port=to.port, user=to.user, password=to.password, database=to.database, autocommit=True
+    )
     stack.callback(connection.close)
     return subject(connection.cursor(), server.pid)
 
 
 def postgresql(stack: ExitStack) -> Subject:
-    connection = stack.enter_context(stack.enter_context(PostgreSql()).admin())
-    connection.autocommit = True
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    assert row is not None
-    return subject(connection.cursor(), row[0])
+    to = stack.enter_context(PostgreSql()).target()
+    connection = psycopg.connect(
+        host=to.host, port=to.port, user=to.user, password=to.password, dbname=to.database, autocommit=True
+    )
+    stack.callback(connection.close)
+    return subject(connection.cursor(), connection.info.backend_pid)
 
 
 def main() -> None:
