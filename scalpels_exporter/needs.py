@@ -10,10 +10,9 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from scalpels_exporter.bpf import btf, headers, tracefs
+from scalpels_exporter.bpf import btf, headers, toolkit, tracefs
 from scalpels_exporter.capabilities import capabilities_of, effective_user
 from scalpels_exporter.config.trust import Trust
 from scalpels_exporter.declare import Bpf, Command, Parser, Tracer
@@ -67,7 +66,7 @@ def lacks(
     capabilities: Set[str] | None = None,
     release: str | None = None,
     which: Callable[[str], str | None] = shutil.which,
-    has_module: Callable[[str], object] = find_spec,
+    find_bcc: Callable[[], str | None] = toolkit.find,
     find_headers: Callable[[], object] = headers.find,
     find_tracefs: Callable[[], object] = tracefs.look,
 ) -> list[Lack]:
@@ -90,7 +89,7 @@ def lacks(
         if not os.access(path, os.R_OK, effective_ids=True):
             found.append(_lacking_file(file, Path(path).exists(), tracer))
     if isinstance(tracer.runs, Bpf):
-        found += _lacking_for_kernel_programs(release, has_module, find_headers)
+        found += _lacking_for_kernel_programs(release, find_bcc, find_headers)
         if _is_missing(find_tracefs) and _TO_MOUNT_TRACEFS not in have:
             found.append(Lack(f"tracefs is not mounted, and mounting it takes {_TO_MOUNT_TRACEFS}", tracefs.CURE))
         found += _lacking_numbers(proc)
@@ -157,12 +156,13 @@ def lacks_with_host(tracer: Tracer, every: Mapping[str, Tracer]) -> list[Lack]:
 
 def _lacking_for_kernel_programs(
     release: str,
-    has_module: Callable[[str], object],
+    find_bcc: Callable[[], str | None],
     find_headers: Callable[[], object],
 ) -> list[Lack]:
     found = []
-    if not has_module("bcc"):
-        found.append(Lack("Python's bcc is not installed", "apt install python3-bpfcc"))
+    problem = toolkit.problem(find_bcc())
+    if problem:
+        found.append(Lack(*problem))
     if find_headers() is None:
         found.append(Lack("no kernel headers are installed", headers.cure(release)))
     return found

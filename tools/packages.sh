@@ -14,10 +14,12 @@ python3                     command:python3
 python3-venv                module:ensurepip
 ca-certificates             file:/etc/ssl/certs/ca-certificates.crt
 "
+headers=linux-headers-$(dpkg --print-architecture 2> /dev/null || echo amd64)  # bpf/headers.py says the same
+if grep -qsE '^ID(_LIKE)?=.*ubuntu' /etc/os-release; then headers=linux-headers-generic; fi
 # The toolkit of the BPF tracers; large, so a machine that only runs tests of the other parts goes without it.
 bpf="
 python3-bpfcc               module:bcc
-linux-headers-amd64         glob:/usr/src/linux-headers-*
+$headers glob:/usr/src/linux-headers-*
 "
 tests="
 git                         command:git

@@ -35,6 +35,6 @@ cat >&2 << 'TEXT'
 Python 3.11 or newer with its venv module is needed, and none was found.
   Debian 12 or newer, Ubuntu 24.04:  sudo apt-get install python3 python3-venv
   Ubuntu 22.04:                      sudo apt-get install python3.11 python3.11-venv
-  (on 22.04 bcc belongs to python3.10; the tracers that read /proc run without it)
+  (22.04's bcc is too old; the tracers that read /proc run without it)
 TEXT
 exit 1

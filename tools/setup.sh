@@ -31,8 +31,9 @@ for one in $enough; do
 done
 
 options=
-if [ "$python" = /usr/bin/python3 ]; then
-    options=--system-site-packages  # bcc is there, and nowhere else
+# bcc is the distribution's, and nowhere else; every Python of the distribution finds it.
+if [ "$python" = /usr/bin/python3 ] || "$python" -c 'import bcc' 2> /dev/null; then
+    options=--system-site-packages
 fi
 if [ -L .venv ]; then rm .venv; fi  # another checkout's: to clear it would clear theirs
 # The scripts in bin/ hold the folder's path: all is made anew when that or Python is another.

@@ -71,11 +71,17 @@ def find(release: str = "", root: str = "/", machine: str = platform.machine()) 
     return None
 
 
+def package(machine: str = platform.machine(), root: str = "/") -> str:
+    """The distribution's package of its newest ones. `tools/packages.sh` knows it too, before there is any Python."""
+    if re.search(r"^ID(_LIKE)?=.*ubuntu", _text(Path(root) / "etc/os-release"), re.M):
+        return "linux-headers-generic"
+    return f"linux-headers-{_ARCHITECTURES.get(machine, ('', machine))[1]}"
+
+
 def cure(release: str = "", machine: str = platform.machine()) -> str:
     """The command that installs some."""
-    flavour = _ARCHITECTURES.get(machine, ("", machine))[1]
     release = release or os.uname().release
-    return f"apt install linux-headers-{release}, or linux-headers-{flavour} where there are none of this kernel"
+    return f"apt install linux-headers-{release}, or {package(machine)} where there are none of this kernel"
 
 
 def _whole(build: Path, top: Path) -> Headers | None:

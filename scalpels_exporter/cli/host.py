@@ -11,10 +11,9 @@ import pwd
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from scalpels_exporter.bpf import tracefs
+from scalpels_exporter.bpf import headers, toolkit, tracefs
 from scalpels_exporter.needs import held, root_without
 from scalpels_exporter.spawn.confine import program as seccomp_program
 
@@ -39,7 +38,7 @@ class Host:
     release: str = platform.release()
     machine: str = platform.machine()
     uid: int = os.geteuid()
-    has_module: Callable[[str], bool] = lambda name: find_spec(name) is not None
+    find_bcc: Callable[[], str | None] = toolkit.find
     has_user: Callable[[str], bool] = lambda name: _is_user(name)
 
 
@@ -144,9 +143,12 @@ def _tracefs(host: Host) -> Finding:
 
 
 def _bcc(host: Host) -> Finding:
-    if host.has_module("bcc"):
-        return Finding("bcc", OK, "installed")
-    return Finding("bcc", NOTE, "not installed", "apt install python3-bpfcc")
+    version = host.find_bcc()
+    problem = toolkit.problem(version)
+    if problem:
+        what, cure = problem
+        return Finding("bcc", NOTE, what, cure)
+    return Finding("bcc", OK, version or "installed")
 
 
 def _headers(host: Host) -> Finding:
@@ -156,5 +158,4 @@ def _headers(host: Host) -> Finding:
     others = sorted(path.name for path in host.headers.glob("linux-headers-*"))
     if others:
         return Finding("headers", OK, f"{others[-1]} (not the running kernel's, which serves as well)")
-    package = f"linux-headers-{host.machine.replace('x86_64', 'amd64').replace('aarch64', 'arm64')}"
-    return Finding("headers", NOTE, "none installed", f"apt install {package}")
+    return Finding("headers", NOTE, "none installed", f"apt install {headers.package(host.machine)}")

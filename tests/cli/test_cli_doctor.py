@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_process import Paper, run
 
+from scalpels_exporter.bpf import headers
 from scalpels_exporter.cli.doctor import Patient, show
 from scalpels_exporter.cli.host import BAD, NOTE, OK, Finding, Host, findings
 from scalpels_exporter.cli.service import port
@@ -67,11 +68,11 @@ def test_an_architecture_without_a_filter_is_noted(tmp_path: Path) -> None:
 
 
 def test_what_bpf_will_need_is_only_noted_with_what_brings_it(tmp_path: Path) -> None:
-    here = host(tmp_path, has_module=lambda _: False)
+    here = host(tmp_path, find_bcc=lambda: None)
     notes = {f.subject: f for f in findings(here, ()) if f.verdict == NOTE}
     assert {"btf", "tracefs", "bcc", "headers"} <= set(notes)
     assert notes["bcc"].cure == "apt install python3-bpfcc"
-    assert notes["headers"].cure == "apt install linux-headers-amd64"
+    assert notes["headers"].cure == f"apt install {headers.package(here.machine)}"
     assert not [f for f in findings(here, ()) if f.verdict == BAD]
 
 

@@ -222,20 +222,24 @@ def test_root_holds_what_the_machine_allows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "headers", "whats"),
+    ("bcc", "headers", "whats"),
     [
-        (True, True, []),
-        (False, True, ["Python's bcc is not installed: apt install python3-bpfcc"]),
-        (True, False, ["no kernel headers are installed: apt install linux-headers-6.1.0-9-amd64, or "]),
+        ("0.26.0", True, []),
+        ("0.31.0+git", True, []),
+        ("", True, []),
+        ("1.0", True, []),
+        (None, True, ["Python's bcc is not installed: apt install python3-bpfcc"]),
+        ("0.18.0", True, ["Python's bcc 0.18.0 is older than 0.26: run the container image, or "]),
+        ("0.26.0", False, ["no kernel headers are installed: apt install linux-headers-6.1.0-9-amd64, or "]),
     ],
 )
-def test_a_kernel_program_needs_bcc_and_some_headers(module: bool, headers: bool, whats: list[str]) -> None:
+def test_a_kernel_program_needs_bcc_and_some_headers(bcc: str | None, headers: bool, whats: list[str]) -> None:
     runs = Bpf((Tracepoint("sched", "sched_switch", "on_switch"),))
     found = lacks(
         Tracer("try", "X.", (Gauge("scalpels_try_x", "X."),), runs),
         capabilities={"CAP_BPF", "CAP_PERFMON"},
         release="6.1.0-9-amd64",
-        has_module=lambda _: module,
+        find_bcc=lambda: bcc,
         find_headers=lambda: headers or None,
         find_tracefs=lambda: True,
     )
@@ -273,7 +277,7 @@ def test_a_kernel_program_needs_the_capabilities_to_load_one_and_to_find_its_pro
     found = lacks(
         KERNEL_PROGRAM,
         capabilities=have,
-        has_module=lambda _: True,
+        find_bcc=lambda: "",
         find_headers=lambda: True,
         find_tracefs=find_tracefs,
     )
@@ -288,7 +292,7 @@ def test_a_kernel_program_needs_the_numbers_that_processes_have_on_the_host(tmp_
         KERNEL_PROGRAM,
         str(tmp_path),
         capabilities={"CAP_BPF", "CAP_PERFMON"},
-        has_module=lambda _: True,
+        find_bcc=lambda: "",
         find_headers=lambda: True,
         find_tracefs=lambda: True,
     )
