@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
 from scalpels_exporter.programs.identify import parse_cmdline
 from scalpels_exporter.programs.known import KNOWN
-from scalpels_exporter.programs.rules import OTHER, Facts, name_program
+from scalpels_exporter.programs.rules import OTHER, Facts, Rule, name_program
 
 VENV = "/var/lib/kolla/venv/bin"
 OSA = "/openstack/venvs/nova-27.1.0/bin"
@@ -401,6 +402,12 @@ TABLE = [
 def test_a_command_line_is_named_after_its_service(line: str, name: str) -> None:
     assert name_program(KNOWN, Facts(cmdline=line)) == name
     assert name_program(KNOWN, Facts(cmdline=parse_cmdline(line.replace(" ", "\0").encode()))) == name
+
+
+def test_a_rule_of_the_user_leaves_a_known_service_unnamed() -> None:
+    line = "/usr/sbin/mariadbd --basedir=/usr"
+    assert name_program(KNOWN, Facts(cmdline=line)) == "mariadbd"
+    assert name_program([Rule(OTHER, cmdline=re.compile("mariadbd")), *KNOWN], Facts(cmdline=line)) == OTHER
 
 
 def test_the_table_is_large() -> None:

@@ -76,4 +76,8 @@ def test_other_rules_name_running_processes_anew_after_a_reload(
         assert agent.post("/-/reload").status_code == 200
         until(lambda: agent.value("scalpels_programs_processes", program="renamed") == 1, 30, "it has the other one")
         assert not agent.value("scalpels_programs_processes", program="parent")
+        agent.config.write_text(agent.config.read_text().replace("name: renamed", "name: other"))
+        assert agent.post("/-/reload").status_code == 200
+        until(lambda: not agent.value("scalpels_programs_processes", program="renamed"), 30, "a rule leaves it unnamed")
+        assert agent.value("scalpels_programs_processes", program="other") is None
         child.kill()
