@@ -290,6 +290,7 @@ def _become(spawner: Spawner) -> NoReturn:
         privileges.call_itself("scalpels-spawn")
         privileges.adopt_orphans()
         privileges.hide_memory()
+        child.prepare()
         spawner.serve()
         status = 0
     except BaseException as error:
