@@ -56,6 +56,12 @@ def worker_identity() -> Identity | None:
     return identity("scalpels-worker", WORKER_UID)
 
 
+def freeze() -> None:
+    """Before a fork: collections in the children do not write on every shared page then."""
+    gc.collect()
+    gc.freeze()
+
+
 def prepare() -> None:
     """In the spawner, before it forks anything: what workers run with, imported once. Each would do it by itself
     otherwise, and have 5 MiB to itself that all can share (Python writes on the code that it runs, too).
@@ -63,8 +69,7 @@ def prepare() -> None:
     from scalpels_exporter.bpf import hosted, sources, worker  # noqa: F401
     from scalpels_exporter.worker import command, generator  # noqa: F401
 
-    gc.collect()
-    gc.freeze()
+    freeze()
 
 
 def run(

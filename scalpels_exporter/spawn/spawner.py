@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import gc
 import os
 import pickle
 import select
@@ -271,8 +270,7 @@ def _signal_worker(pid: int, number: int) -> None:
 def fork(settings: Settings, config: Path | None, web_config: Path | None) -> tuple[socket.socket, int]:
     """Starts the spawner and returns the agent's end of its socket and its pid. Call before any thread exists."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    gc.collect()
-    gc.freeze()  # so that collections in the children do not write on every shared page
+    child.freeze()
     pid = os.fork()
     if not pid:
         ours.close()
