@@ -15,6 +15,7 @@ from pathlib import Path
 _ARCHITECTURES = {"x86_64": ("x86", "amd64"), "aarch64": ("arm64", "arm64")}
 _MARK = "include/linux/kconfig.h"  # what BCC looks for
 _CONFIGURED = "include/generated/autoconf.h"
+OS_RELEASE = Path("/etc/os-release")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,18 @@ def find(release: str = "", root: str = "/", machine: str = platform.machine()) 
     return None
 
 
-def package(machine: str = platform.machine(), root: str = "/") -> str:
+def package(machine: str = platform.machine(), os_release: Path = OS_RELEASE) -> str:
     """The distribution's package of its newest ones. `tools/packages.sh` knows it too, before there is any Python."""
-    if re.search(r"^ID(_LIKE)?=.*ubuntu", _text(Path(root) / "etc/os-release"), re.M):
+    if re.search(r"^ID(_LIKE)?=.*ubuntu", _text(os_release), re.M):
         return "linux-headers-generic"
     return f"linux-headers-{_ARCHITECTURES.get(machine, ('', machine))[1]}"
 
 
-def cure(release: str = "", machine: str = platform.machine()) -> str:
+def cure(release: str = "", machine: str = platform.machine(), os_release: Path = OS_RELEASE) -> str:
     """The command that installs some."""
     release = release or os.uname().release
-    return f"apt install linux-headers-{release}, or {package(machine)} where there are none of this kernel"
+    newest = package(machine, os_release)
+    return f"apt install linux-headers-{release}, or {newest} where there are none of this kernel"
 
 
 def _whole(build: Path, top: Path) -> Headers | None:

@@ -34,6 +34,7 @@ class Host:
 
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
+    os_release: Path = headers.OS_RELEASE
     headers: Path = Path("/usr/src")
     release: str = platform.release()
     machine: str = platform.machine()
@@ -158,4 +159,4 @@ def _headers(host: Host) -> Finding:
     others = sorted(path.name for path in host.headers.glob("linux-headers-*"))
     if others:
         return Finding("headers", OK, f"{others[-1]} (not the running kernel's, which serves as well)")
-    return Finding("headers", NOTE, "none installed", f"apt install {headers.package(host.machine)}")
+    return Finding("headers", NOTE, "none installed", f"apt install {headers.package(host.machine, host.os_release)}")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from cli_process import Paper, run
 
-from scalpels_exporter.bpf import headers
 from scalpels_exporter.cli.doctor import Patient, show
 from scalpels_exporter.cli.host import BAD, NOTE, OK, Finding, Host, findings
 from scalpels_exporter.cli.service import port
@@ -24,7 +23,7 @@ def host(folder: Path, *, mounts: str = "proc /proc proc rw 0 0", capabilities: 
     (own / "status").write_text(f"Uid:\t1000\t1000\t1000\t1000\nCapPrm:\t{capabilities:x}\nCapEff:\t{capabilities:x}\n")
     (folder / "sys").mkdir()
     (folder / "src").mkdir()
-    told = {"release": "6.1.0-28-amd64", "machine": "x86_64", "uid": 1000, **more}
+    told = {"os_release": folder / "os-release", "release": "6.1.0-28-amd64", "machine": "x86_64", "uid": 1000, **more}
     return Host(proc=folder / "proc", sys=folder / "sys", headers=folder / "src", **told)  # type: ignore[arg-type]
 
 
@@ -72,7 +71,9 @@ def test_what_bpf_will_need_is_only_noted_with_what_brings_it(tmp_path: Path) ->
     notes = {f.subject: f for f in findings(here, ()) if f.verdict == NOTE}
     assert {"btf", "tracefs", "bcc", "headers"} <= set(notes)
     assert notes["bcc"].cure == "apt install python3-bpfcc"
-    assert notes["headers"].cure == f"apt install {headers.package(here.machine)}"
+    assert notes["headers"].cure == "apt install linux-headers-amd64"
+    (tmp_path / "os-release").write_text("ID=ubuntu\n")
+    assert found(here, "headers").cure == "apt install linux-headers-generic"
     assert not [f for f in findings(here, ()) if f.verdict == BAD]
 
 
